@@ -1,0 +1,49 @@
+"""Does a file hold the bytes that its header promises?
+
+libsndfile plays what is left of a truncated WAV, AIFF or OGG without a word, so the headers are read here.
+A WAV or AIFF that was written to a pipe has a placeholder for its size (0 or about 2^31 or 2^32) and promises nothing.
+"""
+
+import struct
+
+PLACEHOLDER = 0x7FFF_0000
+"""From this size on, a chunk of unknown length: writers to pipes put 2^31 - 1, 2^32 - 1 or just below."""
+
+
+def missing_bytes(data: bytes) -> int:
+    """Return how many promised bytes are missing from a WAV, AIFF or OGG file; 0 where it is whole or of another kind."""
+    if data[:4] in (b"RIFF", b"RIFX") and data[8:12] == b"WAVE":
+        return _missing_in_chunks(data, b"data", "<" if data[:4] == b"RIFF" else ">")
+    if data[:4] == b"FORM" and data[8:12] in (b"AIFF", b"AIFC"):
+        return _missing_in_chunks(data, b"SSND", ">")
+    if data[:4] == b"OggS":
+        return _missing_in_ogg(data)
+    return 0
+
+
+def _missing_in_chunks(data: bytes, wanted: bytes, order: str) -> int:
+    """Walk the chunks of a RIFF or IFF file until ``wanted``; every chunk but it must be whole as well."""
+    position = 12
+    while position + 8 <= len(data):
+        name = data[position : position + 4]
+        (size,) = struct.unpack(order + "I", data[position + 4 : position + 8])
+        held = len(data) - position - 8
+        if name == wanted:
+            return 0 if size >= PLACEHOLDER else max(0, size - held)
+        position += 8 + size + size % 2  # chunks are padded to even sizes
+    # The samples were never reached: the file ends inside or before an earlier chunk.
+    return max(1, position - len(data))
+
+
+def _missing_in_ogg(data: bytes) -> int:
+    """Walk the pages; the last must be whole and carry the end-of-stream flag (RFC 3533, section 6)."""
+    position, ended = 0, False
+    while position + 27 <= len(data) and data[position : position + 4] == b"OggS":
+        flags, segments = data[position + 5], data[position + 26]
+        table = data[position + 27 : position + 27 + segments]
+        size = 27 + segments + sum(table)
+        if len(table) < segments or position + size > len(data):
+            return position + size - len(data) or 1
+        ended = bool(flags & 4)
+        position += size
+    return 0 if ended else 1

@@ -1,0 +1,43 @@
+"""From any recording to what the front end takes: mixing down and resampling, as the configuration says."""
+
+from pathlib import Path
+
+from magtfnet.audio.io import read_audio
+from magtfnet.audio.resample import resample
+from magtfnet.audio.waveform import Waveform
+from magtfnet.config import AudioConfig
+from magtfnet.errors import AudioPolicyError
+
+
+def read_speech(path: Path, config: AudioConfig, start: float | None = None, end: float | None = None) -> Waveform:
+    """Read a recording, or its part from ``start`` to ``end`` seconds, as mono at the configured rate."""
+    return prepare(read_audio(path, start=start, end=end), config, source=path)
+
+
+def prepare(waveform: Waveform, config: AudioConfig, source: Path | str = "waveform") -> Waveform:
+    """Return the waveform as mono (S,) at the configured rate.
+
+    Raises:
+        AudioPolicyError: a channel count or rate that the configuration refuses to change.
+    """
+    mono = mix_down(waveform, config.channels, source)
+    if mono.sample_rate != config.sample_rate and config.resampling == "refuse":
+        raise AudioPolicyError(
+            source,
+            f"sample rate {mono.sample_rate} Hz, expected {config.sample_rate} Hz",
+            "resample it, or set audio.resampling to soxr_hq",
+        )
+    return resample(mono, config.sample_rate, config.resampling)
+
+
+def mix_down(waveform: Waveform, policy: str, source: Path | str = "waveform") -> Waveform:
+    """Return one channel by the policy: ``mean`` of all, the ``first``, the ``second``, or ``refuse`` to choose."""
+    if waveform.num_channels == 1:
+        return Waveform(waveform.samples.reshape(-1), waveform.sample_rate)
+    if policy == "refuse":
+        raise AudioPolicyError(
+            source, f"{waveform.num_channels} channels, expected 1", "set audio.channels to mean, first or second"
+        )
+    if policy == "mean":
+        return Waveform(waveform.samples.mean(axis=0), waveform.sample_rate)
+    return Waveform(waveform.samples[("first", "second").index(policy)], waveform.sample_rate)

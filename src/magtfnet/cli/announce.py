@@ -1,0 +1,39 @@
+"""A protocol's runs as they come, on stderr: a line a run, a line an epoch."""
+
+from magtfnet.cli.terminal import say
+from magtfnet.experiments.cross_validation import Announce, PlannedRun
+from magtfnet.experiments.training_run import TrainedRun
+from magtfnet.progress import Progress
+from magtfnet.training.trainer import Epoch, OnEpoch
+
+
+class TerminalAnnounce(Announce):
+    """Say who is trained, how each epoch went, and how it ended.
+
+    Args:
+        bar: told of features and batches.
+    """
+
+    def __init__(self, bar: Progress) -> None:
+        self.bar = bar
+
+    def progress(self, what: str, done: int, total: int) -> None:
+        """Draw the bar."""
+        self.bar(what, done, total)
+
+    def starting(self, run: PlannedRun, number: int, total: int) -> OnEpoch:
+        """Say which run starts."""
+        say(f"run {number} of {total}, seed {run.seed}: {run.split.describe()}")
+        return _say_epoch
+
+    def finished(self, run: TrainedRun) -> None:
+        """Say how the run ended."""
+        report = run.report
+        say(f"{run.name}: test WA {100 * report.weighted_accuracy:.2f} %, UA {100 * report.unweighted_accuracy:.2f} %")
+
+
+def _say_epoch(row: Epoch) -> None:
+    say(
+        f"epoch {row['epoch']:3.0f}  loss {row['train_loss']:.4f}  validation loss {row['validation_loss']:.4f}  "
+        f"WA {100 * row['validation_WA']:6.2f} %  UA {100 * row['validation_UA']:6.2f} %  {row['seconds']:.1f} s"
+    )

@@ -1,0 +1,87 @@
+"""The application and its exit codes: 0 all done, 1 some inputs failed, 2 wrong use, 130 interrupted."""
+
+import errno
+import sys
+from typing import Annotated
+
+import typer
+from typer.exceptions import Abort, TyperException
+
+from magtfnet import __version__
+from magtfnet.cli import check, corpora, demo, evaluate, predict, synthesize, train
+from magtfnet.errors import MagtfnetError, MissingExtraError
+
+app = typer.Typer(
+    help="Speech emotion recognition with MAGTF-Net, from the waveform to the emotion.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (
+    train.train,
+    evaluate.evaluate,
+    predict.predict,
+    corpora.corpora,
+    check.check,
+    synthesize.synthesize,
+    demo.demo,
+):
+    app.command()(command)
+
+
+@app.callback(invoke_without_command=True)
+def _options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.", is_eager=True)] = False,
+) -> None:
+    if version:
+        sys.stdout.write(f"magtfnet {__version__}\n")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one line on stderr, never a traceback."""
+    try:
+        code = app(standalone_mode=False)
+    except MagtfnetError as error:
+        _leave(str(error), 2)
+    except TyperException as error:
+        message = error.format_message().replace("\n", " ").rstrip(".")
+        if message:
+            command = " ".join(["magtfnet", *sys.argv[1:2]]) if sys.argv[1:2] in ([c] for c in _names()) else "magtfnet"
+            _leave(f"{message}; see '{command} --help'", 2)
+        sys.exit(2)  # the help was shown in its place
+    except (Abort, KeyboardInterrupt):
+        _leave("interrupted; what was finished is kept, 'train --resume' goes on", 130)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] == "magtfnet":
+            raise
+        _leave(str(MissingExtraError(error.name, "train")), 2)
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has gone, as 'head' does
+        sys.exit(1)
+    except OSError as error:
+        _leave(_storage_message(error), 2)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _names() -> list[str]:
+    return [str(info.name or getattr(info.callback, "__name__", "")) for info in app.registered_commands]
+
+
+def _storage_message(error: OSError) -> str:
+    remedies = {
+        errno.ENOSPC: "free some space or choose another folder",
+        errno.EDQUOT: "free some space or choose another folder",
+        errno.EFBIG: "free some space or choose another folder",
+        errno.EACCES: "check the permissions or choose another folder",
+        errno.EPERM: "check the permissions or choose another folder",
+        errno.EROFS: "choose a folder that can be written",
+    }
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}; {remedies.get(error.errno or 0, 'check the path')}"
+
+
+def _leave(message: str, code: int) -> None:
+    one_line = " ".join(message.split())
+    sys.stderr.write(f"magtfnet: {one_line}\n")
+    sys.exit(code)

@@ -1,0 +1,51 @@
+"""``magtfnet evaluate BUNDLE CORPUS ROOT``: how a bundle scores on a corpus."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from magtfnet.cli.options import AllowIncomplete, AsJson, BundlePath, Cache, CorpusName, CorpusRoot, Labels
+from magtfnet.cli.scores import show_report
+from magtfnet.cli.terminal import progress_bar, say, show
+
+
+def evaluate(
+    bundle: BundlePath,
+    corpus: CorpusName,
+    root: CorpusRoot,
+    labels: Labels = None,
+    allow_incomplete: AllowIncomplete = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="A new folder for predictions.csv, metrics.json and report.html.")
+    ] = None,
+    cache: Cache = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score a bundle on all utterances of a corpus whose emotions it knows; the others are listed."""
+    from magtfnet.corpora import load_corpus
+    from magtfnet.experiments.scoring import evaluate as evaluate_bundle
+    from magtfnet.experiments.scoring import write_evaluation
+    from magtfnet.recognizer import Bundle
+
+    if out is not None:
+        from magtfnet.experiments.run_directory import RunDirectory
+
+        RunDirectory(out).refuse_if_there(resume=False)
+    loaded = Bundle.load(bundle)
+    copy = load_corpus(corpus, root, mapping=labels, allow_incomplete=allow_incomplete)
+    with progress_bar() as progress:
+        result = evaluate_bundle(loaded, copy, cache=cache, progress=progress)
+    if loaded.provenance.get("corpus") == copy.name:
+        say(f"note: this bundle was trained on {copy.name}; utterances that it was trained on are among those scored")
+    if out is not None:
+        write_evaluation(out, loaded, copy, result)
+    if as_json:
+        show(json.dumps({**result.report.to_dict(), "unknown_emotions": result.unknown}, indent=2))
+        return
+    for emotion, count in result.unknown.items():
+        show(f"not scored: {count} utterances of '{emotion}', which the bundle does not know")
+    show_report(result.report)
+    if out is not None:
+        show(f"report: {out / 'report.html'}")

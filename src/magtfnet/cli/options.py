@@ -1,0 +1,20 @@
+"""Arguments and options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+CorpusName = Annotated[str, typer.Argument(help="A registered corpus; 'magtfnet corpora' lists them.")]
+CorpusRoot = Annotated[Path, typer.Argument(help="Where the copy lies; for 'table' the CSV or Parquet file.")]
+BundlePath = Annotated[Path, typer.Argument(help="A bundle: the folder 'bundle' of a run directory.")]
+Labels = Annotated[
+    Path | None, typer.Option("--labels", help="For 'folder' and 'table': the mapping file of native labels.")
+]
+AllowIncomplete = Annotated[
+    bool, typer.Option("--allow-incomplete", help="Use a copy whose number of utterances is not the official one.")
+]
+Cache = Annotated[
+    Path | None, typer.Option("--cache", help="Where features are kept (else $MAGTFNET_CACHE or ~/.cache/magtfnet).")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -1,0 +1,48 @@
+"""Scores in the terminal."""
+
+from typing import TYPE_CHECKING
+
+from magtfnet.cli.terminal import show, show_table
+
+if TYPE_CHECKING:
+    from magtfnet.evaluation import AggregateReport, EvaluationReport
+    from magtfnet.evaluation.aggregate import Spread
+
+
+def show_report(report: "EvaluationReport") -> None:
+    """Print WA and UA with intervals, and the table of classes."""
+    table = report.per_class
+    rows = [
+        (name, _percent(table.precision[k]), _percent(table.recall[k]), _percent(table.f1[k]), str(table.support[k]))
+        for k, name in enumerate(report.classes)
+    ]
+    show_table("", ("emotion", "precision", "recall", "F1", "utterances"), rows)
+    wa = report.intervals.get("WA_wilson") or report.intervals.get("WA_over_utterances")
+    ua = report.intervals.get("UA_over_utterances")
+    show(f"WA {_percent(report.weighted_accuracy)} %{_range(wa)}, UA {_percent(report.unweighted_accuracy)} %{_range(ua)}")
+    if report.absent:
+        show(f"no test utterance of {', '.join(report.absent)}: UA is the mean over the other classes")
+
+
+def show_aggregate(together: "AggregateReport") -> None:
+    """Print every run, then mean and standard deviation."""
+    rows = [
+        (name, str(len(run.rows)), _percent(run.weighted_accuracy), _percent(run.unweighted_accuracy))
+        for name, run in together.runs.items()
+    ]
+    show_table("", ("run", "utterances", "WA", "UA"), rows)
+    show_report(together.pooled)
+    for name, spread in (("WA", together.weighted_accuracy), ("UA", together.unweighted_accuracy)):
+        show(f"{name} over {len(together.runs)} runs: {_spread(spread)}")
+
+
+def _spread(spread: "Spread") -> str:
+    return f"{_percent(spread.mean)} ± {_percent(spread.deviation)} %{_range(spread.interval)}"
+
+
+def _percent(share: float) -> str:
+    return "–" if share != share else f"{100 * share:.2f}"  # NaN is not equal to itself
+
+
+def _range(interval: tuple[float, float] | None) -> str:
+    return "" if interval is None else f" (95 % interval {_percent(interval[0])} to {_percent(interval[1])})"

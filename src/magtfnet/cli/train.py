@@ -1,0 +1,81 @@
+"""``magtfnet train CORPUS ROOT``: a protocol's folds, each trained, selected on validation, tested once."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from magtfnet.cli.options import AllowIncomplete, Cache, CorpusName, CorpusRoot, Labels
+from magtfnet.cli.terminal import progress_bar, say, show
+
+if TYPE_CHECKING:
+    from magtfnet.config import ExperimentConfig
+
+
+def train(
+    corpus: CorpusName,
+    root: CorpusRoot,
+    protocol: Annotated[
+        str | None, typer.Option(help="Who is tested; speaker_independent_k_fold unless the configuration says else.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="A registered model; magtf_net unless said else.")] = None,
+    config: Annotated[Path | None, typer.Option("--config", help="A TOML file; the paper's recipe without it.")] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", help="section.key=value, such as training.learning_rate=0.005.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="The first seed: of split, weights and order.")] = 0,
+    seeds: Annotated[int, typer.Option(min=1, help="How many seeds, from --seed on.")] = 1,
+    folds: Annotated[int | None, typer.Option(help="How many folds a k-fold protocol has.")] = None,
+    fold: Annotated[int | None, typer.Option(help="Train this fold only, from 0; without it all.")] = None,
+    folds_file: Annotated[
+        Path | None, typer.Option("--folds-file", help="For folds_from: a CSV of id,fold or EmoBox's folder.")
+    ] = None,
+    run_dir: Annotated[Path | None, typer.Option("--run-dir", help="Where the results go; under runs/ if not given.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where this run directory was left.")] = False,
+    labels: Labels = None,
+    allow_incomplete: AllowIncomplete = False,
+    cache: Cache = None,
+) -> None:
+    """Train and evaluate a model under a protocol; every fold and seed is a run of its own."""
+    from magtfnet.config import load_config
+    from magtfnet.corpora import load_corpus
+    from magtfnet.corpora.protocols import PROTOCOLS
+    from magtfnet.experiments.run_directory import RunDirectory
+
+    named = {"protocol.name": protocol, "protocol.folds": folds, "protocol.file": folds_file, "model.name": model}
+    given = [f"{key}={_toml(value)}" for key, value in named.items() if value is not None]
+    settings = load_config(config, [*given, *(overrides or [])])
+    PROTOCOLS[settings.protocol.name]
+    run_dir = run_dir or _default_run_dir(corpus, settings, seed, seeds, fold)
+    RunDirectory(run_dir).refuse_if_there(resume=resume)
+    copy = load_corpus(corpus, root, mapping=labels, allow_incomplete=allow_incomplete)
+
+    from magtfnet.cli.announce import TerminalAnnounce
+    from magtfnet.experiments.cross_validation import plan, train_all
+    from magtfnet.training.device import choose_device
+
+    runs = plan(copy, settings, range(seed, seed + seeds), fold)
+    say(f"{len(copy)} utterances of {copy.name}, {settings.model.name}, on {choose_device(settings.training.device)}")
+    with progress_bar() as progress:
+        done = train_all(copy, runs, run_dir, settings, resume=resume, cache=cache, announce=TerminalAnnounce(progress))
+
+    from magtfnet.cli.scores import show_aggregate, show_report
+    from magtfnet.evaluation import AggregateReport
+
+    if len(done) > 1:
+        show_aggregate(AggregateReport({name: run.report for name, run in done.items()}))
+        show(f"bundles: {run_dir}/*/bundle")
+    else:
+        show_report(next(iter(done.values())).report)
+        show(f"bundle: {run_dir / 'bundle'}")
+    show(f"report: {run_dir / 'report.html'}")
+
+
+def _toml(value: object) -> str:
+    return str(value) if isinstance(value, int) else f"'{value}'"
+
+
+def _default_run_dir(corpus: str, settings: "ExperimentConfig", seed: int, seeds: int, fold: int | None) -> Path:
+    seed_part = f"seed_{seed}" if seeds == 1 else f"seeds_{seed}_to_{seed + seeds - 1}"
+    fold_part = "" if fold is None else f"-fold_{fold:02d}"
+    return Path("runs") / f"{corpus}-{settings.protocol.name}-{settings.model.name}{fold_part}-{seed_part}"

@@ -1,0 +1,66 @@
+"""Which utterances hold the same samples: byte-identical files, and copies under another container or header.
+
+Only recordings that have the same rate, channels and number of samples can be equal, and the header tells these, so
+few files of a corpus are decoded.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import soundfile
+
+from magtfnet.audio import Waveform, read_audio
+from magtfnet.corpora.base import Utterance
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def find_duplicates(utterances: Iterable[Utterance]) -> dict[str, str]:
+    """Return, for every utterance whose samples another one has as well, a key that equal recordings share.
+
+    Raises:
+        AudioError: a recording that might be equal to another cannot be read.
+    """
+    by_shape: dict[object, list[Utterance]] = defaultdict(list)
+    candidates = list(utterances)
+    for utterance, shape in zip(candidates, _in_threads(_shape, candidates), strict=True):
+        by_shape[shape].append(utterance)
+    alike = [utterance for group in by_shape.values() if len(group) > 1 for utterance in group]
+    by_content: dict[str, list[str]] = defaultdict(list)
+    for utterance, digest in zip(alike, _in_threads(_digest, alike), strict=True):
+        by_content[digest].append(utterance.id)
+    return {id_: digest for digest, ids in by_content.items() if len(ids) > 1 for id_ in ids}
+
+
+def content_digest(waveform: Waveform) -> str:
+    """Return a digest of the samples, their shape and their rate."""
+    digest = hashlib.blake2b(str((waveform.sample_rate, waveform.samples.shape)).encode(), digest_size=16)
+    digest.update(waveform.samples.tobytes())
+    return digest.hexdigest()
+
+
+def _digest(utterance: Utterance) -> str:
+    return content_digest(read_audio(utterance.path, start=utterance.start, end=utterance.end))
+
+
+def _shape(utterance: Utterance) -> object:
+    """Return what equal recordings must share; a part of a recording is compared by its length in milliseconds."""
+    try:
+        with utterance.path.open("rb") as file, soundfile.SoundFile(file) as opened:
+            frames, rate, channels = opened.frames, opened.samplerate, opened.channels
+    except (soundfile.LibsndfileError, OSError):
+        read_audio(utterance.path)  # raises the named error
+        raise
+    if utterance.start is None and utterance.end is None:
+        return frames, rate, channels
+    start, end = utterance.start or 0.0, frames / rate if utterance.end is None else utterance.end
+    return round(end * rate) - round(start * rate), rate, channels
+
+
+def _in_threads(function: Callable[[T], R], items: Sequence[T]) -> list[R]:
+    with ThreadPoolExecutor() as pool:  # decoding and hashing release the interpreter's lock
+        return list(pool.map(function, items))

@@ -1,0 +1,79 @@
+"""Published folds in files: a CSV of ``id,fold``, or EmoBox's JSON lines (Ma et al., Interspeech 2024)."""
+
+import csv
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from magtfnet.corpora.base import Corpus, Utterance
+from magtfnet.errors import SplitError, StorageError
+
+Fold = tuple[list[Utterance], list[Utterance]]
+"""What is not tested, and what is."""
+
+
+def read_folds(file: Path, corpus: Corpus) -> list[Fold]:
+    """Return the folds in their order; every utterance of the corpus is tested once.
+
+    Raises:
+        SplitError: the file is of neither kind, names an utterance that the corpus does not have, leaves one out,
+            or tests one twice.
+        StorageError: it cannot be read.
+    """
+    try:
+        if file.suffix == ".jsonl" and file.is_file():
+            file = file.parent  # one of EmoBox's files stands for all that lie beside it
+        tested = _read_emobox(file) if file.is_dir() else _read_csv(file)
+    except OSError as error:
+        raise StorageError(f"{file}: {error.strerror}; name a CSV of id,fold or a folder of EmoBox's folds") from error
+    return _folds(file, corpus, tested)
+
+
+def _read_csv(file: Path) -> list[list[str]]:
+    with file.open(newline="", encoding="utf-8") as opened:
+        rows = list(csv.DictReader(opened))
+    if not rows or not {"id", "fold"} <= set(rows[0]):
+        raise SplitError(f"{file}: not a table of folds; expected a CSV with the columns id and fold")
+    names = sorted({row["fold"] for row in rows}, key=_natural)
+    return [[row["id"] for row in rows if row["fold"] == name] for name in names]
+
+
+def _read_emobox(folder: Path) -> list[list[str]]:
+    files = sorted(folder.glob("test_fold_*.jsonl"), key=lambda file: _natural(file.name))
+    if not files:
+        raise SplitError(f"{folder}: no test_fold_1.jsonl in it; expected EmoBox's folds, or name a CSV of id,fold")
+    return [[_emobox_id(file, line) for line in file.read_text(encoding="utf-8").splitlines()] for file in files]
+
+
+def _emobox_id(file: Path, line: str) -> str:
+    """EmoBox's key is the corpus and the file's stem: ``emodb-03a02Wb``."""
+    try:
+        return str(json.loads(line)["key"]).partition("-")[2]
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise SplitError(f"{file}: '{line[:40]}' is not a JSON object with a key; expected EmoBox's folds") from error
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    return [(int(digits or 0), text) for digits, text in re.findall(r"(\d+)|(\D+)", name)]
+
+
+def _folds(file: Path, corpus: Corpus, tested: Sequence[Sequence[str]]) -> list[Fold]:
+    by_id = {utterance.id: utterance for utterance in corpus}
+    fold_of: dict[str, int] = {}
+    for number, ids in enumerate(tested):
+        for id_ in ids:
+            if id_ not in by_id:
+                raise SplitError(f"{file}: utterance '{id_}' is not in {corpus.name} at {corpus.root}; use its folds")
+            if id_ in fold_of:
+                raise SplitError(f"{file}: utterance '{id_}' is tested twice; give every id one fold")
+            fold_of[id_] = number
+    absent = [id_ for id_ in by_id if id_ not in fold_of]
+    if absent:
+        raise SplitError(f"{file}: {len(absent)} utterances have no fold, '{absent[0]}' among them; give every id one")
+    if len(tested) < 2:
+        raise SplitError(f"{file}: one fold has nothing to train on; give at least 2 folds")
+    return [
+        ([u for u in corpus if fold_of[u.id] != number], [u for u in corpus if fold_of[u.id] == number])
+        for number in range(len(tested))
+    ]

@@ -1,0 +1,99 @@
+"""The small file that says what a user's native labels mean.
+
+A TOML file::
+
+    speaker = "^(\\w+?)_"          # optional: the first group of this pattern, searched in the file's name
+    sentence = "_s(\\d+)_"         # optional, in the same way
+
+    [emotions]
+    wut = "anger"                  # native label = emotion
+    stress = "stress"              # an emotion of your own, kept as it is
+    other = false                  # left out, and counted
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from magtfnet.errors import ConfigError, LabelError
+from magtfnet.labels import Emotion, emotion_of
+
+
+@dataclass(frozen=True)
+class LabelMapping:
+    """What native labels mean, and how speakers and sentences are spelt in file names.
+
+    Args:
+        emotions: native label to emotion; None leaves its utterances out.
+        speaker: pattern whose first group, searched in a file's name, is the speaker.
+        sentence: pattern whose first group is the sentence.
+    """
+
+    emotions: Mapping[str, str | None] = field(default_factory=dict)
+    speaker: re.Pattern[str] | None = None
+    sentence: re.Pattern[str] | None = None
+
+    def emotion(self, native: str, where: Path | str) -> str | None:
+        """Return the emotion of a native label, or None where it is to be left out.
+
+        Raises:
+            LabelError: the mapping does not name the label and it is no known spelling either.
+        """
+        if native in self.emotions:
+            return self.emotions[native]
+        known = emotion_of(native)
+        if known is None:
+            raise LabelError(
+                f"{where}: unknown emotion '{native}', expected one of {', '.join(Emotion)}; "
+                f"map it in a mapping file (--labels): [emotions] {native} = \"anger\", or = false to leave it out"
+            )
+        return known.value
+
+
+def load_mapping(file: Path) -> LabelMapping:
+    """Read a mapping file.
+
+    Raises:
+        ConfigError: the file is missing, not TOML, or holds something else than described above.
+    """
+    try:
+        values = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{file}: {error.strerror}; name the mapping file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: not TOML ({error}); correct the mapping file") from error
+    unknown = sorted(set(values) - {"emotions", "speaker", "sentence"})
+    if unknown:
+        raise ConfigError(f"{file}: unknown key '{unknown[0]}', expected one of emotions, sentence, speaker")
+    emotions = values.get("emotions", {})
+    if not isinstance(emotions, dict):
+        raise ConfigError(f"{file}: 'emotions' must be a section of native = \"emotion\" lines; correct it")
+    return LabelMapping(
+        {native: _target(file, native, target) for native, target in emotions.items()},
+        _pattern(file, values, "speaker"),
+        _pattern(file, values, "sentence"),
+    )
+
+
+def _target(file: Path, native: str, target: Any) -> str | None:
+    if target is False:
+        return None
+    if not isinstance(target, str) or not target.strip():
+        raise ConfigError(f"{file}: emotions.{native} = {target!r}, expected an emotion's name or false")
+    known = emotion_of(target)
+    return target.strip() if known is None else known.value
+
+
+def _pattern(file: Path, values: Mapping[str, Any], key: str) -> re.Pattern[str] | None:
+    if key not in values:
+        return None
+    try:
+        pattern = re.compile(values[key])
+    except (re.error, TypeError) as error:
+        raise ConfigError(f"{file}: {key} = {values[key]!r} is not a pattern ({error}); correct it") from error
+    if pattern.groups < 1:
+        raise ConfigError(f"{file}: {key} = {values[key]!r} has no group; put the {key} in brackets: \"^(..)_\"")
+    return pattern

@@ -1,0 +1,74 @@
+"""RAVDESS, the Ryerson Audio-Visual Database of Emotional Speech and Song; the speech part, audio only.
+
+Acted North American English (Livingstone & Russo, PLOS ONE 2018): 24 actors, 2 statements, 8 emotions, 1440
+utterances, 48 kHz WAV. The name ``03-01-06-01-02-01-12.wav`` spells modality 03 (audio), channel 01 (speech),
+emotion 06, intensity 01, statement 02, repetition 01, actor 12; even actors are female.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from magtfnet.corpora.base import CorpusInfo, LeftOut, Utterance, list_folder, register_corpus
+from magtfnet.errors import CorpusLayoutError
+from magtfnet.labels import Emotion
+
+FILE_NAME = re.compile(
+    r"(?P<modality>0[1-3])-(?P<channel>0[12])-(?P<emotion>0[1-8])-0[12]-(?P<sentence>0[12])-0[12]-(?P<actor>\d\d)"
+)
+EMOTIONS = {
+    "01": Emotion.NEUTRAL, "02": Emotion.CALM, "03": Emotion.HAPPINESS, "04": Emotion.SADNESS,
+    "05": Emotion.ANGER, "06": Emotion.FEAR, "07": Emotion.DISGUST, "08": Emotion.SURPRISE,
+}  # fmt: skip
+SUFFIXES = frozenset({".wav", ".flac"})
+ARCHIVE = "Audio_Speech_Actors_01-24"
+
+INFO = CorpusInfo(
+    name="ravdess",
+    title="Ryerson Audio-Visual Database, speech, acted English",
+    language="en",
+    licence="CC-BY-NC-SA-4.0",
+    source="folders Actor_01 to Actor_24, from https://zenodo.org/records/1188976",
+    citation="Livingstone and Russo, The Ryerson Audio-Visual Database of Emotional Speech and Song, PLOS ONE 2018",
+    speakers=24,
+    utterances=1440,
+    classes={
+        "anger": 192, "calm": 192, "disgust": 192, "fear": 192, "happiness": 192, "neutral": 96,
+        "sadness": 192, "surprise": 192,
+    },
+    sample_rate=48_000,
+    container="WAV",
+    seconds=5328.96,
+    shortest=2.9363,
+    longest=5.2719,
+)  # fmt: skip
+
+
+@register_corpus(INFO)
+def read_ravdess(root: Path) -> Iterator[Utterance | LeftOut]:
+    """Yield the speech utterances of ``root/Actor_*`` in the order of actors and names; song is left out."""
+    if (root / ARCHIVE).is_dir():
+        root = root / ARCHIVE
+    for folder in list_folder(root, INFO.source):
+        if not (folder.is_dir() and folder.name.startswith("Actor_")):
+            continue
+        for path in list_folder(folder, INFO.source):
+            if path.suffix.lower() in SUFFIXES:
+                yield _utterance(path)
+
+
+def _utterance(path: Path) -> Utterance | LeftOut:
+    name = FILE_NAME.fullmatch(path.stem)
+    if name is None or path.parent.name != f"Actor_{name['actor']}":
+        expected = "a name such as 03-01-06-01-02-01-12.wav in Actor_12: move the file away"
+        raise CorpusLayoutError(path, "not a name of RAVDESS in this folder", expected)
+    if (name["modality"], name["channel"]) != ("03", "01"):
+        return LeftOut(path, "not audio-only speech")
+    return Utterance(
+        id=path.stem,
+        path=path,
+        emotion=EMOTIONS[name["emotion"]].value,
+        speaker=name["actor"],
+        sentence=name["sentence"],
+        sex="female" if int(name["actor"]) % 2 == 0 else "male",
+    )

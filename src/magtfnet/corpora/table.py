@@ -1,0 +1,104 @@
+"""Anyone's own recordings: a table with a row per utterance.
+
+A CSV or Parquet file with the columns ``path`` (relative to the table, or absolute) and ``emotion`` and, where they
+are known, ``id``, ``speaker``, ``sentence``, ``session``, ``sex``, ``start`` and ``end`` (seconds).
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from magtfnet.corpora.base import CorpusInfo, LeftOut, Utterance, register_own_data
+from magtfnet.corpora.mapping import LabelMapping
+from magtfnet.errors import CorpusLayoutError, CorpusRootError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+REQUIRED = ("path", "emotion")
+OPTIONAL = ("id", "speaker", "sentence", "session", "sex", "start", "end")
+
+INFO = CorpusInfo(
+    name="table",
+    title="Your own recordings, a row per utterance",
+    licence="yours",
+    source="a CSV or Parquet file with the columns path and emotion",
+)
+
+
+@register_own_data(INFO)
+def read_table(root: Path, mapping: LabelMapping) -> Iterator[Utterance | LeftOut]:
+    """Yield the rows in their order; a row whose emotion the mapping leaves out is counted."""
+    for number, row in enumerate(_read_frame(root).to_dict("records"), start=1):
+        where = f"{root}, row {number}"
+        values = {key: _text(row.get(key)) for key in (*REQUIRED, *OPTIONAL)}
+        for key in REQUIRED:
+            if values[key] is None:
+                raise CorpusLayoutError(root, f"row {number} has no {key}", "a value in every row: fill it or cut it")
+        path = root.parent / str(values["path"])
+        if not path.is_file():
+            raise CorpusLayoutError(root, f"row {number} names {path}, which is not a file", "the path of a recording")
+        emotion = mapping.emotion(str(values["emotion"]), where)
+        if emotion is None:
+            yield LeftOut(path, f"emotion '{values['emotion']}' is left out by the mapping file")
+            continue
+        start, end = _seconds(root, number, values, "start"), _seconds(root, number, values, "end")
+        yield Utterance(
+            id=values["id"] or _default_id(str(values["path"]), start, end),
+            path=path,
+            emotion=emotion,
+            speaker=values["speaker"],
+            sentence=values["sentence"],
+            session=values["session"],
+            sex=values["sex"],
+            start=start,
+            end=end,
+        )
+
+
+def _read_frame(root: Path) -> "pd.DataFrame":
+    import pandas as pd
+
+    if root.is_dir():
+        raise CorpusRootError(root, "a folder", f"{INFO.source}; for one folder per emotion use the corpus 'folder'")
+    try:
+        if root.suffix.lower() == ".parquet":
+            frame = pd.read_parquet(root)
+        else:
+            frame = pd.read_csv(root, dtype=str, keep_default_na=False)  # speaker 01 stays 01
+    except (ValueError, pd.errors.ParserError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        reason = str(error).splitlines()[0]
+        raise CorpusRootError(root, f"not a table that can be read ({reason})", INFO.source) from error
+    missing = [column for column in REQUIRED if column not in frame.columns]
+    if missing:
+        found = ", ".join(map(str, frame.columns))
+        raise CorpusRootError(root, f"no column '{missing[0]}' among {found}", INFO.source)
+    return frame
+
+
+def _text(value: Any) -> str | None:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    return str(value).strip() or None
+
+
+def _seconds(root: Path, number: int, values: Mapping[str, str | None], key: str) -> float | None:
+    text = values[key]
+    if text is None:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not (math.isfinite(seconds) and seconds >= 0):
+        raise CorpusLayoutError(root, f"row {number} has {key} = '{text}'", "seconds, 0 or more")
+    return seconds
+
+
+def _default_id(path: str, start: float | None, end: float | None) -> str:
+    if start is None and end is None:
+        return path
+    return f"{path}#{start or 0:g}-{'' if end is None else format(end, 'g')}"

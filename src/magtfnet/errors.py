@@ -1,0 +1,163 @@
+"""Every error that a user of magtfnet can cause, each with a message that ends in a remedy.
+
+Exception
+└── MagtfnetError                  one line, exit code 2 on the command line
+    ├── UnknownNameError           no such corpus, model or protocol
+    ├── MissingExtraError          a library of an optional install is absent
+    ├── ConfigError                a configuration key or value that is refused
+    ├── StorageError               the disk is full, a folder cannot be read or written
+    ├── AudioError                 a recording that cannot be used
+    │   ├── AudioNotFoundError     no such file
+    │   ├── AudioFolderError       a folder where a recording was expected
+    │   ├── EmptyAudioError        no bytes, or a header without samples
+    │   ├── UnreadableAudioError   not audio, or a format that is not known
+    │   ├── TruncatedAudioError    fewer samples than its header promises
+    │   ├── InvalidSamplesError    samples that are not finite
+    │   ├── DurationError          too short or too long
+    │   └── AudioPolicyError       a rate or channel count that the configuration refuses
+    ├── CorpusError                a corpus that cannot be read
+    │   ├── CorpusRootError        the root is missing or holds nothing of the corpus
+    │   ├── CorpusLayoutError      a file that does not belong to the layout
+    │   ├── CorpusCountError       fewer or more utterances than the corpus has
+    │   └── LabelError             a native label without an emotion, or a label outside a label set
+    ├── SplitError                 a protocol that the corpus cannot satisfy
+    │   └── LeakError              one utterance, recording, speaker or sentence on two sides
+    ├── BundleError                a bundle that is incomplete, altered or of another version
+    ├── DivergenceError            a training whose loss is no longer a number
+    └── RunDirectoryError          a run directory that is in the way, or does not fit
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+
+class MagtfnetError(Exception):
+    """The root of all errors that name a user's mistake and its remedy."""
+
+
+class UnknownNameError(MagtfnetError):
+    """A name that a registry does not hold."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"unknown {kind} '{name}', expected one of {', '.join(sorted(known))}")
+
+
+class MissingExtraError(MagtfnetError):
+    """A library that only an optional install brings."""
+
+    def __init__(self, library: str, extra: str) -> None:
+        super().__init__(f"this needs '{library}', which is not installed: pip install 'magtfnet[{extra}]'")
+
+
+class ConfigError(MagtfnetError):
+    """A configuration key or value that is refused."""
+
+
+class StorageError(MagtfnetError):
+    """A file or folder that the system does not let us read or write."""
+
+
+class AudioError(MagtfnetError):
+    """A recording that cannot be used.
+
+    Args:
+        source: the file, or a word for samples that came from memory.
+        found: what is wrong with it.
+        remedy: what the user can do.
+    """
+
+    def __init__(self, source: Path | str, found: str, remedy: str) -> None:
+        super().__init__(f"{source}: {found}; {remedy}")
+        self.source = source
+        self.found = found
+
+
+class AudioNotFoundError(AudioError):
+    """No such file."""
+
+
+class AudioFolderError(AudioError):
+    """A folder where a recording was expected."""
+
+
+class EmptyAudioError(AudioError):
+    """A file of no bytes, or of a header without samples."""
+
+
+class UnreadableAudioError(AudioError):
+    """Bytes that are not audio in a known format."""
+
+
+class TruncatedAudioError(AudioError):
+    """Fewer samples than the header promises."""
+
+
+class InvalidSamplesError(AudioError):
+    """Samples that are not finite numbers."""
+
+
+class DurationError(AudioError):
+    """A recording that is too short or too long for what was asked."""
+
+
+class AudioPolicyError(AudioError):
+    """A sample rate or channel count that the configuration refuses to change."""
+
+
+class CorpusError(MagtfnetError):
+    """A corpus that cannot be read."""
+
+
+class CorpusRootError(CorpusError):
+    """A root that is missing or holds nothing of the corpus."""
+
+    def __init__(self, root: Path, found: str, expected: str) -> None:
+        super().__init__(f"{root}: {found}; expected {expected}")
+
+
+class CorpusLayoutError(CorpusError):
+    """A file that does not belong to the layout of its corpus."""
+
+    def __init__(self, path: Path, found: str, expected: str) -> None:
+        super().__init__(f"{path}: {found}; expected {expected}")
+
+
+class CorpusCountError(CorpusError):
+    """A copy with fewer or more utterances than the corpus has."""
+
+    def __init__(self, name: str, root: Path, found: int, expected: int) -> None:
+        word = "incomplete" if found < expected else "not the original"
+        super().__init__(
+            f"{root}: this copy of {name} is {word}, {found} utterances instead of {expected}; "
+            f"'magtfnet check {name} {root}' lists what differs, --allow-incomplete uses it as it is"
+        )
+
+
+class LabelError(CorpusError):
+    """A native label without an emotion, or an emotion outside a label set."""
+
+
+class SplitError(MagtfnetError):
+    """A protocol that the corpus cannot satisfy."""
+
+
+class LeakError(SplitError):
+    """One utterance, recording, speaker or sentence that stands on two sides of a split."""
+
+    def __init__(self, kind: str, name: str, sides: tuple[str, str]) -> None:
+        super().__init__(
+            f"{kind} '{name}' stands in both {sides[0]} and {sides[1]}; "
+            f"a split must keep every {kind} on one side: move it, or choose a protocol that shares it by name"
+        )
+
+
+class BundleError(MagtfnetError):
+    """A bundle that is incomplete, altered or of another version."""
+
+
+class DivergenceError(MagtfnetError):
+    """A training whose loss is no longer a number."""
+
+
+class RunDirectoryError(MagtfnetError):
+    """A run directory that is in the way, or does not fit what is resumed."""

@@ -1,0 +1,5 @@
+"""Labels in, numbers out: metrics, intervals and reports. NumPy only, but for the pictures of the page."""
+
+from magtfnet.evaluation.aggregate import AggregateReport as AggregateReport
+from magtfnet.evaluation.report import EvaluationReport as EvaluationReport
+from magtfnet.evaluation.report import ScoredUtterance as ScoredUtterance

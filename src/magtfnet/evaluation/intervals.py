@@ -1,0 +1,86 @@
+"""Intervals: how far a score of so few utterances can be trusted.
+
+Wilson for a share, Student's t for the mean of runs, and the percentile bootstrap over clusters (utterances or
+speakers) for everything else.
+"""
+
+import math
+from collections.abc import Sequence
+from statistics import NormalDist
+
+import numpy as np
+import numpy.typing as npt
+
+Interval = tuple[float, float]
+RESAMPLES = 2000
+
+
+def wilson(successes: int, trials: int, confidence: float = 0.95) -> Interval:
+    """Return Wilson's score interval of a share (JASA 1927).
+
+    45 of 54, the paper's result on EMO-DB, gives 0.713 to 0.910.
+    """
+    z = NormalDist().inv_cdf(0.5 + confidence / 2)
+    share = successes / trials
+    centre = share + z * z / (2 * trials)
+    spread = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
+    scale = 1 + z * z / trials
+    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
+
+
+def student(values: Sequence[float], confidence: float = 0.95) -> Interval | None:
+    """Return Student's t interval of the mean of independent runs; None for fewer than two."""
+    if len(values) < 2:
+        return None
+    from scipy.special import stdtrit
+
+    mean, deviation = float(np.mean(values)), float(np.std(values, ddof=1))
+    half = float(stdtrit(len(values) - 1, 0.5 + confidence / 2)) * deviation / math.sqrt(len(values))
+    return mean - half, mean + half
+
+
+def bootstrap(
+    truth: Sequence[int],
+    predicted: Sequence[int],
+    clusters: Sequence[str],
+    num_classes: int,
+    *,
+    seed: int = 0,
+    confidence: float = 0.95,
+) -> dict[str, Interval] | None:
+    """Return percentile intervals of WA and UA, resampling whole clusters with replacement.
+
+    With utterance ids as clusters, an utterance that several runs tested stays together; with speakers, the interval
+    is about new speakers. A resample's UA is over the classes that it holds.
+
+    Args:
+        truth: true class of each prediction.
+        predicted: predicted class of each.
+        clusters: what is resampled together.
+        num_classes: K.
+        seed: of the resampling.
+        confidence: of the interval.
+
+    Returns:
+        intervals by ``WA`` and ``UA``; None for fewer than two clusters, of which nothing can be resampled.
+    """
+    names, cluster = np.unique(np.asarray(clusters), return_inverse=True)
+    if len(names) < 2:
+        return None
+    right, total = np.zeros((len(names), num_classes)), np.zeros((len(names), num_classes))
+    classes = np.asarray(truth)
+    np.add.at(total, (cluster, classes), 1)
+    np.add.at(right, (cluster, classes), np.asarray(predicted) == classes)
+    generator = np.random.default_rng(seed)
+    weighted, unweighted = [], []
+    for _ in range(RESAMPLES):
+        times = np.bincount(generator.integers(len(names), size=len(names)), minlength=len(names))
+        hits, seen = times @ right, times @ total  # (K,)
+        weighted.append(hits.sum() / seen.sum())
+        unweighted.append((hits[seen > 0] / seen[seen > 0]).mean())
+    return {"WA": _percentiles(weighted, confidence), "UA": _percentiles(unweighted, confidence)}
+
+
+def _percentiles(values: Sequence[float] | npt.NDArray[np.float64], confidence: float) -> Interval:
+    low, high = np.quantile(values, (0.5 - confidence / 2, 0.5 + confidence / 2))
+    return float(low), float(high)

@@ -1,0 +1,5 @@
+"""Training and evaluation together: run directories, folds and seeds, the demonstration."""
+
+from magtfnet.experiments.scoring import evaluate as evaluate
+from magtfnet.experiments.training_run import TrainedRun as TrainedRun
+from magtfnet.experiments.training_run import train as train

@@ -1,0 +1,58 @@
+"""The model card: what a bundle is, how it scored, what it is not for. Markdown, made from the same numbers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from magtfnet.corpora import CorpusInfo, Split
+from magtfnet.evaluation import EvaluationReport
+from magtfnet.evaluation.page import percent
+
+
+def model_card(
+    model: str, parameters: int, corpus: CorpusInfo, split: Split, report: EvaluationReport, facts: Mapping[str, Any]
+) -> str:
+    """Return the card of one trained model.
+
+    Args:
+        model: registered name.
+        parameters: number of trainable parameters.
+        corpus: what it was trained on.
+        split: who was trained on and tested.
+        report: scores on the test part.
+        facts: seed, epoch and the like, as they shall read.
+    """
+    interval = report.intervals.get("UA_over_speakers") or report.intervals.get("UA_over_utterances")
+    wilson = report.intervals.get("WA_wilson")
+    shared = [key for key in ("speaker", "sentence") if key not in split.disjoint_by]
+    warning = (
+        f"The test part shares {' and '.join(f'{key}s' for key in shared)} with training: "
+        "the scores say nothing about new ones."
+        if shared
+        else "No tested speaker or sentence was in training or validation."
+    )
+    lines = [
+        f"# {model} on {corpus.title}",
+        "",
+        f"{parameters:,} parameters; classes: {', '.join(report.classes)}.",
+        "",
+        "| score on the test part | % | 95 % interval |",
+        "|---|---|---|",
+        f"| WA | {percent(report.weighted_accuracy)} | {_range(wilson)} |",
+        f"| UA | {percent(report.unweighted_accuracy)} | {_range(interval)} |",
+        f"| macro-F1 | {percent(report.per_class.macro_f1)} | |",
+        "",
+        f"{split.describe()}. {warning}",
+        "",
+        *(f"- {name}: {value}" for name, value in facts.items()),
+        f"- corpus: {corpus.name}, language {corpus.language or 'not stated'}, licence {corpus.licence}",
+        f"- citation of the corpus: {corpus.citation or 'none stated'}",
+        "",
+        "Trained on one corpus: other languages, microphones, and feelings that are not acted will score lower.",
+        "Not for decisions about a person: an expression that sounds like an emotion is not the emotion.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _range(interval: tuple[float, float] | None) -> str:
+    return "" if interval is None else f"{percent(interval[0])} to {percent(interval[1])}"

@@ -1,0 +1,156 @@
+"""The run directory: everything that a training was and came to, so that it can be read, checked and made again.
+
+One training (a fold and a seed) has ``config.toml``, ``environment.json``, ``split.csv``, ``history.csv``,
+``predictions.csv``, ``metrics.json``, ``report.html``, ``MODEL_CARD.md`` and ``bundle/``; while it runs also
+``checkpoint.pt``. Several trainings lie side by side in a folder that has the pooled files. ``metrics.json`` is
+written last: where it is, the run is complete.
+"""
+
+import csv
+import json
+import os
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from magtfnet.config import ExperimentConfig, load_config, to_plain
+from magtfnet.errors import ConfigError, RunDirectoryError
+
+LIBRARIES = ("magtfnet", "torch", "numpy", "soundfile", "soxr")
+
+
+class RunDirectory:
+    """The files of one training, or of several together.
+
+    Args:
+        path: the folder; it is not touched before ``open``.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where the state of an unfinished training is kept."""
+        return self.path / "checkpoint.pt"
+
+    @property
+    def bundle(self) -> Path:
+        """Where the trained model is kept."""
+        return self.path / "bundle"
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run came to its end."""
+        return (self.path / "metrics.json").exists()
+
+    def refuse_if_there(self, *, resume: bool) -> None:
+        """Refuse a directory that is in the way, before any work is done.
+
+        Raises:
+            RunDirectoryError: it exists and is not to be resumed, or is no run directory.
+        """
+        if not self.path.exists():
+            return
+        if not self.path.is_dir():
+            raise RunDirectoryError(f"{self.path}: a file, not a folder; choose another --run-dir")
+        if any(self.path.iterdir()):
+            if not resume:
+                raise RunDirectoryError(
+                    f"{self.path}: is there already; go on with --resume, or choose another --run-dir"
+                )
+            if not (self.path / "config.toml").exists():
+                raise RunDirectoryError(f"{self.path}: not a run directory, no config.toml; choose another --run-dir")
+
+    def open(self, config: ExperimentConfig, facts: Mapping[str, Any], *, resume: bool) -> None:
+        """Make the directory with its configuration, or check that what is resumed is the same experiment.
+
+        Raises:
+            RunDirectoryError: see ``refuse_if_there``; or another configuration, corpus, split or seed.
+        """
+        self.refuse_if_there(resume=resume)
+        if (self.path / "config.toml").exists():
+            self._refuse_other_experiment(config, facts)
+            return
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.write_text("environment.json", _json({**facts, **environment()}))
+        self.write_text("config.toml", tomli_w.dumps(to_plain(config)))
+
+    def write_text(self, name: str, text: str) -> Path:
+        """Write a file to a temporary name, then rename it."""
+        path = self.path / name
+        temporary = path.with_name(f".{name}.part")
+        try:
+            temporary.write_text(text, encoding="utf-8")
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        return path
+
+    def write_metrics(self, metrics: Mapping[str, Any]) -> None:
+        """Write ``metrics.json``, which completes the run."""
+        self.write_text("metrics.json", _json(metrics))
+
+    def read_metrics(self) -> dict[str, Any]:
+        """Read ``metrics.json``."""
+        metrics: dict[str, Any] = json.loads((self.path / "metrics.json").read_text(encoding="utf-8"))
+        return metrics
+
+    def write_history(self, history: Sequence[Mapping[str, float]]) -> None:
+        """Write a row per epoch."""
+        path = self.path / "history.csv"
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, fieldnames=list(history[0]))
+            writer.writeheader()
+            writer.writerows({key: format(value, ".8g") for key, value in row.items()} for row in history)
+
+    def read_history(self) -> list[dict[str, float]]:
+        """Read what ``write_history`` wrote."""
+        with (self.path / "history.csv").open(newline="", encoding="utf-8") as file:
+            return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+
+    def _refuse_other_experiment(self, config: ExperimentConfig, facts: Mapping[str, Any]) -> None:
+        try:
+            before = to_plain(load_config(self.path / "config.toml"))
+            known = json.loads((self.path / "environment.json").read_text(encoding="utf-8"))
+        except (ConfigError, OSError, ValueError) as error:
+            raise RunDirectoryError(f"{self.path}: damaged ({error}); choose another --run-dir") from error
+        now = to_plain(config)
+        for key, old, new in [
+            *((key, known.get(key), value) for key, value in json.loads(_json(facts)).items()),
+            *((f"{s}.{k}", before[s].get(k), v) for s, values in now.items() for k, v in values.items()),
+        ]:
+            if old != new:
+                raise RunDirectoryError(
+                    f"{self.path}: began with {key} = {old!r}, now {new!r}; "
+                    "resume with the same settings, or choose another --run-dir"
+                )
+
+
+def environment() -> dict[str, Any]:
+    """Return versions and platform: what beside the settings may change a number."""
+    import torch
+
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "versions": {name: _version(name) for name in LIBRARIES},
+        "threads": torch.get_num_threads(),
+        "command": " ".join(["magtfnet", *sys.argv[1:]]),
+    }
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _json(values: Mapping[str, Any]) -> str:
+    return json.dumps(values, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,195 @@
+"""One training: a corpus, a split, a configuration and a seed in; a run directory out."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from magtfnet.config import ExperimentConfig
+from magtfnet.corpora import Corpus, Split, Utterance
+from magtfnet.evaluation import EvaluationReport
+from magtfnet.evaluation.page import report_page
+from magtfnet.experiments.model_card import model_card
+from magtfnet.experiments.run_directory import RunDirectory, environment
+from magtfnet.experiments.scoring import recording_of, score
+from magtfnet.features import FeatureStore
+from magtfnet.features.store import default_cache
+from magtfnet.labels import LabelSet
+from magtfnet.progress import Progress, silent
+from magtfnet.recognizer import Bundle, EmotionRecognizer
+from magtfnet.recognizer.bundle import build
+from magtfnet.training import FitResult, TrainingData, fit
+from magtfnet.training.device import choose_device
+from magtfnet.training.seeding import seeded
+from magtfnet.training.trainer import OnEpoch
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A training that came to its end.
+
+    Args:
+        name: fold and seed.
+        folder: its run directory.
+        report: scores on the test part.
+        history: a row per epoch.
+    """
+
+    name: str
+    folder: Path
+    report: EvaluationReport
+    history: Sequence[dict[str, float]]
+
+    @property
+    def bundle(self) -> Bundle:
+        """The trained model, read from the run directory."""
+        return Bundle.load(self.folder / "bundle")
+
+
+def run_name(split: Split, seed: int) -> str:
+    """Return the name of a training among others, such as ``fold_03_seed_0``."""
+    return f"fold_{split.fold:02d}_seed_{seed}"
+
+
+def train(
+    corpus: Corpus,
+    split: Split,
+    run_dir: str | Path,
+    config: ExperimentConfig = ExperimentConfig(),
+    *,
+    seed: int = 0,
+    resume: bool = False,
+    store: FeatureStore | None = None,
+    cache: Path | None = None,
+    on_epoch: OnEpoch = lambda row: None,
+    progress: Progress = silent,
+) -> TrainedRun:
+    """Train on a split's training part, select on its validation part, then score its test part once.
+
+    Args:
+        corpus: what the split is of.
+        split: who is trained on, selects and is tested.
+        run_dir: the run directory, which must not exist unless ``resume``.
+        config: the experiment.
+        seed: of initial weights, order and dropout.
+        resume: go on with an unfinished run of the same settings; a finished one is read.
+        store: what ``prepare_training`` returned, where several trainings share it.
+        cache: where features are kept, without a store; ``default_cache()`` where not given.
+        on_epoch: told each epoch's row.
+        progress: told batches and features.
+
+    Raises:
+        RunDirectoryError: the directory is in the way, or began with other settings.
+        ConfigError: the model refuses its configuration, or the device is not there.
+        AudioError: a recording that cannot be used.
+        DivergenceError: the loss is no longer a number.
+    """
+    directory = RunDirectory(run_dir)
+    directory.refuse_if_there(resume=resume)
+    if store is None:
+        utterances = [utterance for part in split.parts().values() for utterance in part]
+        store = prepare_training(corpus, utterances, config, cache=cache, progress=progress)
+    device = choose_device(config.training.device)
+    with seeded(seed):
+        model, standardizer = build(len(corpus.labels), config.audio, config.features, config.model)
+    facts: dict[str, Any] = {
+        "corpus": corpus.name,
+        "utterances": len(corpus),
+        "protocol": split.protocol,
+        "fold": split.fold,
+        "seed": seed,
+    }
+    directory.open(config, facts, resume=resume)
+    if directory.complete:
+        report = EvaluationReport.from_predictions(directory.path / "predictions.csv")
+        return TrainedRun(run_name(split, seed), directory.path, report, directory.read_history())
+    split.save(directory.path / "split.csv")
+    training = _data(store, split.train, corpus.labels)
+    if config.features.standardize:
+        standardizer.fit(training.batch(piece)[0] for piece in training.in_order())
+    result = fit(
+        model,
+        standardizer,
+        training,
+        _data(store, split.validation, corpus.labels),
+        config.training,
+        seed=seed,
+        device=device,
+        checkpoint=directory.checkpoint,
+        on_epoch=on_epoch,
+        progress=progress,
+    )
+    provenance = facts | {"licence": corpus.info.licence, "device": device.type, **_versions()}
+    bundle = Bundle(
+        model, standardizer, corpus.labels, config.audio, config.features, config.model, provenance=provenance
+    )
+    report = score(EmotionRecognizer(bundle), store, split.test, run_name(split, seed))
+    _write_results(directory, corpus, split, bundle, result, report)
+    return TrainedRun(run_name(split, seed), directory.path, report, result.history)
+
+
+def prepare_training(
+    corpus: Corpus,
+    utterances: Iterable[Utterance],
+    config: ExperimentConfig,
+    *,
+    cache: Path | None = None,
+    progress: Progress = silent,
+) -> FeatureStore:
+    """Find every mistake that can be found before a run directory is made, and return the features of utterances.
+
+    Raises:
+        ConfigError: the model refuses its configuration, or the device is not there.
+        AudioError: a recording that cannot be used.
+    """
+    choose_device(config.training.device)
+    with seeded(0):
+        build(len(corpus.labels), config.audio, config.features, config.model)
+    store = FeatureStore(cache or default_cache(), config.audio, config.features)
+    store.extract([recording_of(utterance) for utterance in utterances], progress)
+    return store
+
+
+def _data(store: FeatureStore, utterances: Sequence[Utterance], labels: LabelSet) -> TrainingData:
+    return TrainingData(store, [recording_of(u) for u in utterances], [labels.index(u.emotion) for u in utterances])
+
+
+def _versions() -> dict[str, Any]:
+    known = environment()
+    return {"python": known["python"], "versions": known["versions"]}
+
+
+def _write_results(
+    directory: RunDirectory, corpus: Corpus, split: Split, bundle: Bundle, result: FitResult, report: EvaluationReport
+) -> None:
+    best = result.history[result.best_epoch - 1]
+    facts = {
+        "seed": bundle.provenance["seed"],
+        "weights": f"of epoch {result.best_epoch} of {len(result.history)}, chosen by validation WA "
+        f"({100 * best['validation_WA']:.2f} %)",
+        "trained on": f"{bundle.provenance['device']}, magtfnet {bundle.provenance['versions']['magtfnet']}",
+    }
+    parameters = sum(parameter.numel() for parameter in bundle.model.parameters())
+    name = bundle.model_config.name
+    card = model_card(name, parameters, corpus.info, split, report, facts)
+    scores = {
+        "validation": {key: best[key] for key in ("validation_WA", "validation_UA", "validation_loss")},
+        "test": report.to_dict(),
+    }
+    page_facts = {
+        "corpus": f"{corpus.info.title} ({len(corpus)} utterances, {corpus.info.licence})",
+        "protocol": split.describe(),
+        "model": f"{name}, {parameters:,} parameters",
+        **{key: str(value) for key, value in facts.items()},
+    }
+    page = report_page(f"{name} on {corpus.name}", page_facts, {run_name(split, int(facts["seed"])): report}, result.history)
+    directory.write_history(result.history)
+    report.save_predictions(directory.path / "predictions.csv")
+    directory.write_text("MODEL_CARD.md", card)
+    directory.write_text("report.html", page)
+    if not directory.bundle.exists():  # it is, where a run was stopped between the bundle and its metrics
+        Bundle(
+            **{key: getattr(bundle, key) for key in bundle.__dataclass_fields__} | {"scores": scores, "card": card}
+        ).save(directory.bundle)
+    directory.write_metrics(scores | {"best_epoch": result.best_epoch, "epochs": len(result.history)})
+    directory.checkpoint.unlink(missing_ok=True)

@@ -1,0 +1,52 @@
+"""Frame arithmetic: which frames are real, and the power spectrum of each.
+
+Everything here is in float64 unless the module is cast: the tails of a tone lie 120 dB below its peak, where float32
+has no digits left.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from magtfnet.config import StftConfig
+
+
+def num_frames(num_samples: Tensor, hop_length: int) -> Tensor:
+    """Return the frames of ``num_samples`` (B,) samples: 1 + S // hop, librosa's count for centred frames."""
+    return 1 + torch.div(num_samples, hop_length, rounding_mode="floor")
+
+
+def real(lengths: Tensor, size: int) -> Tensor:
+    """Return (B, size), True on the first ``lengths`` (B,) positions."""
+    return torch.arange(size, device=lengths.device) < lengths.unsqueeze(-1)
+
+
+class PowerSpectrum(nn.Module):
+    """|STFT|^2 with a centred Hann window and zeros beyond both ends of each utterance.
+
+    Args:
+        config: transform, window and hop in samples.
+    """
+
+    window: Tensor
+
+    def __init__(self, config: StftConfig) -> None:
+        super().__init__()
+        self.config = config
+        window = torch.hann_window(config.win_length, periodic=True, dtype=torch.float64)
+        left = (config.n_fft - config.win_length) // 2
+        padded = nn.functional.pad(window, (left, config.n_fft - config.win_length - left))
+        self.register_buffer("window", padded, persistent=False)
+
+    def forward(self, waveforms: Tensor, lengths: Tensor) -> Tensor:
+        """Map waveforms (B, S), the first ``lengths`` (B,) samples real, to power (B, T, n_fft // 2 + 1)."""
+        samples = waveforms.to(self.window.dtype)
+        samples = samples * real(lengths, samples.shape[1])  # whatever pads the batch counts as silence
+        frames = centred_frames(samples, self.config.n_fft, self.config.hop_length) * self.window
+        spectrum = torch.fft.rfft(frames)
+        return spectrum.real.square() + spectrum.imag.square()
+
+
+def centred_frames(samples: Tensor, frame_length: int, hop_length: int) -> Tensor:
+    """Return (B, T, frame_length), frame t centred on sample t * hop of ``samples`` (B, S), zeros beyond the ends."""
+    half = frame_length // 2
+    return nn.functional.pad(samples, (half, frame_length - half)).unfold(-1, frame_length, hop_length)

@@ -1,0 +1,49 @@
+"""The front end: a waveform to everything that a model may take, with one Fourier transform."""
+
+import torch
+from torch import Tensor, nn
+
+from magtfnet.audio import Waveform
+from magtfnet.config import AudioConfig, FeatureConfig
+from magtfnet.errors import AudioPolicyError
+from magtfnet.features.batch import FeatureBatch
+from magtfnet.features.functionals import functional_names, functionals
+from magtfnet.features.lld import LowLevelDescriptors
+from magtfnet.features.log_mel import LogMel
+
+
+class FrontEnd(nn.Module):
+    """Log-Mel frames, low-level descriptors and functionals of a batch of waveforms.
+
+    Args:
+        audio: the rate of the waveforms.
+        features: what is computed.
+    """
+
+    def __init__(self, audio: AudioConfig = AudioConfig(), features: FeatureConfig = FeatureConfig()) -> None:
+        super().__init__()
+        self.sample_rate = audio.sample_rate
+        self.config = features
+        self.log_mel = LogMel(features.log_mel, features.stft, audio.sample_rate)
+        self.lld = LowLevelDescriptors(features.lld, features.stft, audio.sample_rate)
+        self.functional_names = functional_names(self.lld.names, features.statistics)
+
+    def forward(self, waveforms: Tensor, lengths: Tensor) -> FeatureBatch:
+        """Map waveforms (B, S), the first ``lengths`` (B,) samples real, to their features."""
+        power = self.log_mel.spectrum(waveforms, lengths)
+        log_mel, frames = self.log_mel.from_power(power, lengths)
+        lld, _ = self.lld.from_power(waveforms, power, lengths)
+        return FeatureBatch(log_mel, lld, functionals(lld, frames, self.config.statistics), frames)
+
+    @torch.inference_mode()
+    def extract(self, waveform: Waveform) -> FeatureBatch:
+        """Return the features of one mono waveform, a batch of one.
+
+        Raises:
+            AudioPolicyError: its rate is not this front end's, or it has several channels.
+        """
+        if waveform.sample_rate != self.sample_rate or waveform.samples.ndim != 1:
+            found = f"{waveform.num_channels} channels at {waveform.sample_rate} Hz"
+            raise AudioPolicyError("waveform", f"{found}, expected mono at {self.sample_rate} Hz", "prepare it first")
+        batch: FeatureBatch = self(torch.from_numpy(waveform.samples)[None], torch.tensor([waveform.num_samples]))
+        return batch

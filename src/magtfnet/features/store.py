@@ -1,0 +1,222 @@
+"""The feature store: the frames of every utterance, extracted once, memory-mapped ever after.
+
+A folder per front-end configuration holds ``log_mel.f32`` and ``lld.f32``, to which frames are only ever appended, and
+``index.jsonl`` with a line per utterance, written after its frames. A kill leaves at worst a torn tail, which the next
+run cuts off. Features are found by the content of their recording, so that an altered file is a new one.
+"""
+
+import errno
+import hashlib
+import json
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from filelock import FileLock
+
+from magtfnet.audio.io import decode, read_bytes
+from magtfnet.audio.prepare import prepare
+from magtfnet.config import AudioConfig, FeatureConfig, to_plain
+from magtfnet.errors import StorageError
+from magtfnet.features.batch import FeatureBatch, pad_frames
+from magtfnet.features.front_end import FrontEnd
+from magtfnet.features.functionals import functionals
+from magtfnet.progress import Progress, silent
+
+FRONT_END_VERSION = 1
+"""Raised whenever the front end computes other numbers from the same configuration."""
+
+Frames = np.ndarray[tuple[int, int], np.dtype[np.float32]]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What the store needs of an utterance: where it lies, and its part of the file in seconds."""
+
+    path: Path
+    start: float | None = None
+    end: float | None = None
+
+
+class FeatureStore:
+    """Features of recordings, by content and configuration.
+
+    Args:
+        folder: where the features are kept, for all configurations.
+        audio: how recordings are mixed down and resampled.
+        features: the front end.
+    """
+
+    def __init__(self, folder: Path, audio: AudioConfig, features: FeatureConfig) -> None:
+        self.audio = audio
+        self.features = features
+        self.front_end = FrontEnd(audio, features)
+        self.folder = folder / configuration_key(audio, features)
+        self._entries: dict[str, tuple[int, int]] = {}  # content key: first frame, number of frames
+        self._keys: dict[Recording, str] = {}
+        self._maps: dict[str, Frames] = {}
+
+    def extract(self, recordings: Iterable[Recording], progress: Progress = silent) -> None:
+        """Make sure that the features of every recording are in the store, and current.
+
+        Every file is read and its content compared; only what is new is computed, on all cores.
+
+        Raises:
+            AudioError: a recording that cannot be used; what was extracted before it is kept.
+            StorageError: the folder cannot be written, or the disk is full; the store stays whole.
+        """
+        wanted = list(dict.fromkeys(recordings))
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.folder / "lock"):
+                self._recover()
+                self._extract(wanted, progress)
+        except OSError as error:
+            raise StorageError(_storage_message(self.folder, error)) from error
+        self._maps.clear()
+
+    def __getitem__(self, recording: Recording) -> tuple[Frames, Frames]:
+        """Return log-Mel (T, M) and descriptors (T, L) of a recording that was extracted, without copying."""
+        first, count = self._entries[self._keys[recording]]
+        log_mel, lld = self._map("log_mel"), self._map("lld")
+        return log_mel[first : first + count], lld[first : first + count]
+
+    def length(self, recording: Recording) -> int:
+        """Return the number of frames of a recording that was extracted."""
+        return self._entries[self._keys[recording]][1]
+
+    def batch(self, recordings: Sequence[Recording]) -> FeatureBatch:
+        """Return the features of several recordings, padded to the longest."""
+        pairs = [self[recording] for recording in recordings]
+        log_mel = pad_frames([torch.from_numpy(np.array(frames)) for frames, _ in pairs])
+        lld = pad_frames([torch.from_numpy(np.array(frames)) for _, frames in pairs])
+        lengths = torch.tensor([len(frames) for frames, _ in pairs])
+        return FeatureBatch(log_mel, lld, functionals(lld, lengths, self.features.statistics), lengths)
+
+    def _extract(self, wanted: Sequence[Recording], progress: Progress) -> None:
+        with (
+            ThreadPoolExecutor(max_workers=os.cpu_count()) as pool,
+            (self.folder / "log_mel.f32").open("ab") as log_mel_file,
+            (self.folder / "lld.f32").open("ab") as lld_file,
+            (self.folder / "index.jsonl").open("a", encoding="utf-8") as index,
+        ):
+            next_frame = max((first + count for first, count in self._entries.values()), default=0)
+            results = _ahead(pool, self._features_of, wanted)
+            for done, (recording, (key, features)) in enumerate(zip(wanted, results, strict=True), start=1):
+                if features is not None and key not in self._entries:
+                    log_mel, lld = features
+                    for file, frames in ((log_mel_file, log_mel), (lld_file, lld)):
+                        file.write(frames.tobytes())
+                        file.flush()
+                    index.write(json.dumps({"key": key, "first": next_frame, "count": len(log_mel)}) + "\n")
+                    index.flush()
+                    self._entries[key] = (next_frame, len(log_mel))
+                    next_frame += len(log_mel)
+                self._keys[recording] = key
+                progress("features", done, len(wanted))
+
+    def _features_of(self, recording: Recording) -> tuple[str, tuple[Frames, Frames] | None]:
+        """Return the content key of a recording, and its features where the store does not have them."""
+        data = read_bytes(recording.path)
+        part = f"{recording.start} {recording.end}".encode()
+        key = hashlib.blake2b(data, digest_size=16, key=hashlib.blake2b(part, digest_size=16).digest()).hexdigest()
+        if key in self._entries:
+            return key, None
+        waveform = decode(data, recording.path, start=recording.start, end=recording.end)
+        batch = self.front_end.extract(prepare(waveform, self.audio, recording.path))
+        return key, (batch.log_mel[0].numpy(), batch.lld[0].numpy())
+
+    def _recover(self) -> None:
+        """Read the index as far as it is whole, and cut off whatever stands behind it."""
+        index, entries, end = self.folder / "index.jsonl", {}, 0
+        sizes = [self._held(name) for name in ("log_mel", "lld")]
+        whole = 0
+        if index.exists():
+            for line in index.read_bytes().splitlines(keepends=True):
+                entry = _entry(line)
+                if entry is None or entry[1] != end or entry[1] + entry[2] > min(sizes):
+                    break
+                key, first, count = entry
+                entries[key] = (first, count)
+                end = first + count
+                whole += len(line)
+            os.truncate(index, whole)
+        for name, width in self._widths().items():
+            if self._file(name).exists():
+                os.truncate(self._file(name), end * width * 4)
+        self._entries = entries
+
+    def _held(self, name: str) -> int:
+        file = self._file(name)
+        return file.stat().st_size // (4 * self._widths()[name]) if file.exists() else 0
+
+    def _file(self, name: str) -> Path:
+        return self.folder / f"{name}.f32"
+
+    def _widths(self) -> dict[str, int]:
+        return {"log_mel": self.features.log_mel.n_mels, "lld": len(self.front_end.lld.names)}
+
+    def _map(self, name: str) -> Frames:
+        if name not in self._maps:
+            width = self._widths()[name]
+            self._maps[name] = np.memmap(self._file(name), dtype=np.float32, mode="r").reshape(-1, width)
+        return self._maps[name]
+
+
+def configuration_key(audio: AudioConfig, features: FeatureConfig) -> str:
+    """Return a short name for everything that decides the stored numbers."""
+    parts = {
+        "version": FRONT_END_VERSION,
+        "audio": to_plain(audio),
+        **{name: to_plain(getattr(features, name)) for name in ("stft", "log_mel", "lld")},
+    }
+    return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+
+Result = tuple[str, tuple[Frames, Frames] | None]
+
+
+def _ahead(
+    pool: ThreadPoolExecutor, function: Callable[[Recording], Result], items: Sequence[Recording]
+) -> Iterator[Result]:
+    """Map in threads, in order, with a bounded number of results waiting, so that memory stays flat."""
+    queue: deque[Future[Result]] = deque()
+    source = iter(items)
+    queue.extend(pool.submit(function, item) for item in islice(source, 4 * (os.cpu_count() or 1)))
+    try:
+        while queue:
+            result = queue.popleft().result()
+            queue.extend(pool.submit(function, item) for item in islice(source, 1))
+            yield result
+    finally:
+        for future in queue:
+            future.cancel()
+
+
+def _entry(line: bytes) -> tuple[str, int, int] | None:
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        values = json.loads(line)
+        return str(values["key"]), int(values["first"]), int(values["count"])
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _storage_message(folder: Path, error: OSError) -> str:
+    remedy = "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "check the permissions"
+    return f"{folder}: {error.strerror}; {remedy}, or set MAGTFNET_CACHE to another folder"
+
+
+def default_cache() -> Path:
+    """Return where features are kept: ``MAGTFNET_CACHE``, or ``magtfnet`` in the user's cache folder."""
+    named = os.environ.get("MAGTFNET_CACHE")
+    if named:
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "magtfnet"

@@ -1,0 +1,1 @@
+"""The parts of the models, one idea a file."""

@@ -1,0 +1,59 @@
+"""The LLD branch: two linear layers, each with BatchNorm and ReLU (paper, eqs. 18 to 20).
+
+Section 3.3 feeds frames and pools them; section 4.2 feeds one vector of functionals an utterance. Both are here.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from magtfnet.models.masking import masked_mean
+
+
+class FunctionalsBranch(nn.Module):
+    """One vector of functionals to one vector.
+
+    Args:
+        in_features: number of functionals.
+        hidden: width of both layers.
+        dropout: after the first layer.
+    """
+
+    def __init__(self, in_features: int, hidden: int, dropout: float) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(in_features, hidden),
+            nn.BatchNorm1d(hidden),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(hidden, hidden),
+            nn.BatchNorm1d(hidden),
+            nn.ReLU(),
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map (N, in_features) to (N, hidden)."""
+        mapped: Tensor = self.layers(features)
+        return mapped
+
+
+class FramesBranch(nn.Module):
+    """Frames of descriptors to one vector: the same layers on every real frame, then their mean.
+
+    Padded frames never reach BatchNorm, so they change its statistics neither in training nor after.
+
+    Args:
+        in_features: L.
+        hidden: width of both layers.
+        dropout: after the first layer.
+    """
+
+    def __init__(self, in_features: int, hidden: int, dropout: float) -> None:
+        super().__init__()
+        self.hidden = hidden
+        self.mlp = FunctionalsBranch(in_features, hidden, dropout)
+
+    def forward(self, lld: Tensor, valid: Tensor) -> Tensor:
+        """Map frames (B, T, L), the real ones marked by ``valid`` (B, T), to (B, hidden)."""
+        mapped = self.mlp(lld[valid])
+        frames = torch.zeros(*valid.shape, self.hidden, dtype=mapped.dtype, device=mapped.device)
+        return masked_mean(frames.masked_scatter(valid.unsqueeze(-1), mapped), valid)

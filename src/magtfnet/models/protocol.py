@@ -1,0 +1,54 @@
+"""What every model is, and how it is made by its name."""
+
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import BaseModel
+from torch import Tensor, nn
+
+from magtfnet.registry import Registry
+
+
+class Model(nn.Module):
+    """Classify utterances of any length.
+
+    A model names in ``inputs`` the features that its ``forward`` takes as keywords beside ``lengths`` (B,): of
+    ``log_mel`` (B, T, M), ``lld`` (B, T, L) and ``functionals`` (B, number of functionals). It returns logits (B, K).
+    What stands beyond ``lengths`` never changes them.
+    """
+
+    inputs: tuple[str, ...]
+    config: BaseModel
+
+    def forward(self, **features: Tensor) -> Tensor:
+        """Map features to logits (B, K)."""
+        raise NotImplementedError
+
+
+Builder = Callable[..., Model]
+MODELS: Registry[Builder] = Registry("model")
+
+
+def register_model(builder: Builder) -> Builder:
+    """Register a builder under its own name; it takes ``num_classes`` and overrides of the model's configuration."""
+    return MODELS.add(builder.__name__, builder)
+
+
+def create_model(name: str, *, num_classes: int, **overrides: Any) -> Model:
+    """Build a registered model with fresh weights.
+
+    Args:
+        name: one of ``list_models()``.
+        num_classes: K, at least 2.
+        overrides: values of the model's configuration.
+
+    Raises:
+        UnknownNameError: no such model; the message lists those that are.
+        ConfigError: an unknown key or a refused value.
+    """
+    return MODELS[name](num_classes=num_classes, **overrides)
+
+
+def list_models() -> list[str]:
+    """Return the names of the registered models, sorted."""
+    return list(MODELS)

@@ -1,0 +1,181 @@
+"""The bundle: one folder with all that a model needs to run, and nothing that executes.
+
+``bundle.json`` holds the configurations, the labels, the corpus's licence, where the model came from and how it
+scored; ``weights.safetensors`` its weights and the statistics of its standardisation; ``checksums.json`` the SHA-256
+of both. A bundle is written to a temporary name and renamed, so that it is there whole or not at all.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from magtfnet.config import AudioConfig, FeatureConfig, ModelConfig, to_plain, validated
+from magtfnet.errors import BundleError, ConfigError, LabelError
+from magtfnet.features import FrontEnd, Standardizer
+from magtfnet.labels import LabelSet
+from magtfnet.models import Model, create_model
+
+FORMAT_VERSION = 1
+BUNDLE, WEIGHTS, CHECKSUMS, CARD = "bundle.json", "weights.safetensors", "checksums.json", "MODEL_CARD.md"
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """A trained model with everything that it was trained with.
+
+    Args:
+        model: the network, in evaluation mode.
+        standardizer: the statistics of the training part.
+        labels: classes in the order of the logits.
+        audio: how recordings are prepared.
+        features: the front end.
+        model_config: the registered name and its overrides.
+        provenance: corpus, licence, protocol, seed, versions: plain data.
+        scores: validation and test scores: plain data.
+        card: the model card, Markdown.
+    """
+
+    model: Model
+    standardizer: Standardizer
+    labels: LabelSet
+    audio: AudioConfig
+    features: FeatureConfig
+    model_config: ModelConfig
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    scores: Mapping[str, Any] = field(default_factory=dict)
+    card: str = ""
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the bundle to a folder that does not exist yet; nothing is left behind when writing fails.
+
+        Raises:
+            BundleError: the folder exists.
+        """
+        folder = Path(folder)
+        if folder.exists():
+            raise BundleError(f"{folder}: exists already; remove it or choose another name")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        try:
+            files = {BUNDLE: self._description(), WEIGHTS: save_tensors(self._tensors())}
+            for name, data in files.items():
+                (temporary / name).write_bytes(data)
+            sums = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+            (temporary / CHECKSUMS).write_text(json.dumps(sums, indent=2) + "\n", encoding="utf-8")
+            (temporary / CARD).write_text(self.card, encoding="utf-8")
+            temporary.chmod(0o755)
+            os.replace(temporary, folder)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+        return folder
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "Bundle":
+        """Read a bundle; no code in it is ever run.
+
+        Raises:
+            BundleError: not a bundle, a file missing or altered, another version, or weights that do not fit.
+        """
+        folder = Path(folder)
+        files = _read_files(folder)
+        values = json.loads(files[BUNDLE])
+        if values.get("format_version") != FORMAT_VERSION:
+            raise BundleError(
+                f"{folder}: bundle of version {values.get('format_version')}, expected {FORMAT_VERSION}; "
+                "install the magtfnet that wrote it, or train it again"
+            )
+        try:
+            labels = LabelSet(tuple(values["labels"]["classes"]), values["labels"]["merges"])
+            audio = validated(AudioConfig, values["audio"], "audio.")
+            features = validated(FeatureConfig, values["features"], "features.")
+            model_config = validated(ModelConfig, values["model"], "model.")
+            model, standardizer = build(len(labels), audio, features, model_config)
+            _fill(folder, model, standardizer, load_tensors(files[WEIGHTS]))
+        except (KeyError, TypeError, ConfigError, LabelError, SafetensorError) as error:
+            raise BundleError(f"{folder}: does not fit this magtfnet ({error}); train it again") from error
+        card = (folder / CARD).read_text(encoding="utf-8") if (folder / CARD).exists() else ""
+        return cls(
+            model.eval(), standardizer, labels, audio, features, model_config, values["provenance"], values["scores"], card
+        )
+
+    def _description(self) -> bytes:
+        values = {
+            "format_version": FORMAT_VERSION,
+            "labels": {"classes": list(self.labels.classes), "merges": dict(self.labels.merges)},
+            "audio": to_plain(self.audio),
+            "features": to_plain(self.features),
+            "model": to_plain(self.model_config),
+            "provenance": self.provenance,
+            "scores": self.scores,
+        }
+        return (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode()
+
+    def _tensors(self) -> dict[str, Tensor]:
+        parts = {"model": self.model, "standardizer": self.standardizer}
+        return {
+            f"{part}.{name}": tensor.detach().cpu().contiguous()
+            for part, module in parts.items()
+            for name, tensor in module.state_dict().items()
+        }
+
+
+def build(
+    num_classes: int, audio: AudioConfig, features: FeatureConfig, model: ModelConfig
+) -> tuple[Model, Standardizer]:
+    """Return a fresh model whose inputs fit the front end, and a standardizer that changes nothing yet.
+
+    Raises:
+        UnknownNameError: no such model.
+        ConfigError: a key or value that it refuses, or sizes that are the front end's to decide.
+    """
+    front_end = FrontEnd(audio, features)
+    sizes = {
+        "n_mels": features.log_mel.n_mels,
+        "num_descriptors": len(front_end.lld.names),
+        "num_functionals": len(front_end.functional_names),
+    }
+    for name in ("num_classes", *sizes):
+        if name in model.overrides:
+            raise ConfigError(f"configuration model.{name} follows from the labels and features; leave it away")
+    return create_model(model.name, num_classes=num_classes, **sizes, **model.overrides), Standardizer(*sizes.values())
+
+
+def _read_files(folder: Path) -> dict[str, bytes]:
+    if not folder.is_dir():
+        found = "a file" if folder.exists() else "no such folder"
+        raise BundleError(f"{folder}: {found}; expected a bundle, the folder 'bundle' of a run directory")
+    files = {}
+    for name in (CHECKSUMS, BUNDLE, WEIGHTS):
+        if not (folder / name).is_file():
+            raise BundleError(f"{folder}: not a whole bundle, {name} is missing; copy it again")
+        files[name] = (folder / name).read_bytes()
+    try:
+        sums = json.loads(files.pop(CHECKSUMS))
+    except ValueError as error:
+        raise BundleError(f"{folder}: {CHECKSUMS} is damaged; copy the bundle again") from error
+    for name, data in files.items():
+        if not isinstance(sums, dict) or sums.get(name) != hashlib.sha256(data).hexdigest():
+            raise BundleError(f"{folder}: {name} was altered or damaged; copy the bundle again")
+    return files
+
+
+def _fill(folder: Path, model: Model, standardizer: Standardizer, tensors: Mapping[str, Tensor]) -> None:
+    for part, module in (("model", model), ("standardizer", standardizer)):
+        state = {name.removeprefix(f"{part}."): t for name, t in tensors.items() if name.startswith(f"{part}.")}
+        try:
+            module.load_state_dict(state)
+        except RuntimeError as error:
+            reason = str(error).splitlines()[-1].strip()
+            raise BundleError(f"{folder}: weights do not fit the {part} ({reason}); train it again") from error

@@ -1,0 +1,188 @@
+"""The trainer: epochs over batches, the best epoch by validation, a checkpoint after each.
+
+Everything random in an epoch derives from the seed and the epoch's number, so that a training that was stopped and
+goes on from its checkpoint ends with the same weights to the bit.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn, optim
+from torch.nn import functional
+
+from magtfnet.config import TrainingConfig
+from magtfnet.errors import DivergenceError
+from magtfnet.evaluation.metrics import confusion_matrix, unweighted_accuracy, weighted_accuracy
+from magtfnet.features import Standardizer
+from magtfnet.models import Model
+from magtfnet.progress import Progress, silent
+from magtfnet.training.batches import TrainingData, plan_batches
+from magtfnet.training.checkpoint import load_checkpoint, save_checkpoint
+from magtfnet.training.optimizers import make_optimizer
+from magtfnet.training.seeding import derived_seed, seeded
+
+Epoch = dict[str, float]
+OnEpoch = Callable[[Epoch], None]
+
+
+@dataclass
+class FitResult:
+    """What a training came to.
+
+    Args:
+        history: a row per epoch: losses, validation WA and UA, seconds.
+        best_epoch: the epoch whose weights the model holds, from 1.
+        best_score: its validation WA and negative loss, which decides between epochs of equal WA.
+        best_weights: those weights.
+    """
+
+    history: list[Epoch] = field(default_factory=list)
+    best_epoch: int = 0
+    best_score: tuple[float, float] = (-1.0, -math.inf)
+    best_weights: dict[str, torch.Tensor] = field(default_factory=dict)
+
+    def take(self, row: Epoch, model: Model) -> None:
+        """Record an epoch, and its weights where it is the best so far."""
+        self.history.append(row)
+        score = (row["validation_WA"], -row["validation_loss"])
+        if score > self.best_score:
+            self.best_epoch, self.best_score = int(row["epoch"]), score
+            self.best_weights = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
+
+    def epochs_without_gain(self) -> int:
+        """Return how many epochs have passed since validation WA last rose."""
+        accuracies = [row["validation_WA"] for row in self.history]
+        return len(accuracies) - 1 - accuracies.index(max(accuracies)) if accuracies else 0
+
+
+def fit(
+    model: Model,
+    standardizer: Standardizer,
+    training: TrainingData,
+    validation: TrainingData,
+    config: TrainingConfig,
+    *,
+    seed: int,
+    device: torch.device,
+    checkpoint: Path | None = None,
+    on_epoch: OnEpoch = lambda row: None,
+    progress: Progress = silent,
+) -> FitResult:
+    """Train a model; on return it holds the weights of the best epoch by validation WA.
+
+    Args:
+        model: fresh, or anything where ``checkpoint`` exists, which then decides.
+        standardizer: fitted on the training part.
+        training: what is learnt from.
+        validation: what chooses the epoch and ends the training.
+        config: the recipe.
+        seed: decides order and dropout.
+        device: where it runs.
+        checkpoint: written after every epoch, read first where it exists.
+        on_epoch: told each epoch's row.
+        progress: told each batch.
+
+    Raises:
+        DivergenceError: the loss is no longer a number.
+        RunDirectoryError: the checkpoint is damaged.
+    """
+    model.to(device)
+    standardizer.to(device)
+    optimizer = make_optimizer(model, config)
+    result = FitResult()
+    if checkpoint is not None and checkpoint.exists():
+        result = _resume(load_checkpoint(checkpoint), model, optimizer)
+    while len(result.history) < config.epochs and result.epochs_without_gain() < config.patience:
+        epoch = len(result.history) + 1
+        start = time.perf_counter()
+        with seeded(seed, epoch):
+            loss = _train_epoch(model, standardizer, training, optimizer, config, device, seed, epoch, progress)
+        row = {"epoch": epoch, "train_loss": loss} | evaluate_epoch(model, standardizer, validation, config, device)
+        result.take(row | {"seconds": time.perf_counter() - start}, model)
+        if checkpoint is not None:
+            save_checkpoint(checkpoint, _state(result, model, optimizer))
+        on_epoch(result.history[-1])
+    model.load_state_dict(result.best_weights)
+    model.to("cpu").eval()
+    standardizer.to("cpu")
+    return result
+
+
+def _train_epoch(
+    model: Model,
+    standardizer: Standardizer,
+    data: TrainingData,
+    optimizer: optim.Optimizer,
+    config: TrainingConfig,
+    device: torch.device,
+    seed: int,
+    epoch: int,
+    progress: Progress,
+) -> float:
+    """Return the mean loss over the utterances of an epoch."""
+    model.train()
+    total = 0.0
+    batches = plan_batches(data.lengths, config.batch_size, derived_seed(seed, epoch))
+    for done, indices in enumerate(batches, start=1):
+        features, targets = data.batch(indices)
+        features, targets = standardizer(features.to(device)), targets.to(device)
+        logits = model(**features.inputs(model.inputs))
+        loss = functional.cross_entropy(logits, targets, label_smoothing=config.label_smoothing)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        value = loss.item()
+        if not math.isfinite(value):
+            raise DivergenceError(
+                f"the loss became {value} in epoch {epoch}; lower training.learning_rate ({config.learning_rate})"
+            )
+        total += value * len(indices)
+        progress(f"epoch {epoch}", done, len(batches))
+    return total / len(data)
+
+
+@torch.inference_mode()
+def evaluate_epoch(
+    model: Model, standardizer: Standardizer, data: TrainingData, config: TrainingConfig, device: torch.device
+) -> Epoch:
+    """Return validation loss, WA and UA of a model as it stands."""
+    model.eval()
+    total, truth, predicted = 0.0, [], []
+    for piece in data.in_order():
+        for start in range(0, len(piece), config.batch_size):
+            features, targets = data.batch(piece[start : start + config.batch_size])
+            features, targets = standardizer(features.to(device)), targets.to(device)
+            logits = model(**features.inputs(model.inputs))
+            loss = functional.cross_entropy(logits, targets, label_smoothing=config.label_smoothing, reduction="sum")
+            total += loss.item()
+            truth += targets.tolist()
+            predicted += logits.argmax(dim=-1).tolist()
+    confusion = confusion_matrix(truth, predicted, logits.shape[-1])
+    return {
+        "validation_loss": total / len(data),
+        "validation_WA": weighted_accuracy(confusion),
+        "validation_UA": unweighted_accuracy(confusion),
+    }
+
+
+def _state(result: FitResult, model: nn.Module, optimizer: optim.Optimizer) -> dict[str, Any]:
+    return {
+        "history": result.history,
+        "best_epoch": result.best_epoch,
+        "best_score": list(result.best_score),
+        "best_weights": result.best_weights,
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+    }
+
+
+def _resume(state: dict[str, Any], model: nn.Module, optimizer: optim.Optimizer) -> FitResult:
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    wa, negative_loss = state["best_score"]
+    return FitResult(state["history"], state["best_epoch"], (wa, negative_loss), state["best_weights"])
