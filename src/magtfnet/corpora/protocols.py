@@ -38,9 +38,9 @@ def speaker_dependent_8_1_1(
     groups = _groups(corpus.utterances, (), copies)
     if stratified:
         _refuse_small_classes(protocol, groups, 3)
-        train, validation, test = share_out(groups, (0.8, 0.1, 0.1), seed)
+        train, test, validation = share_out(groups, (0.8, 0.1, 0.1), seed)
     else:
-        train, validation, test = _ignoring_classes(groups, (0.8, 0.1, 0.1), seed)
+        train, test, validation = _ignoring_classes(groups, (0.8, 0.1, 0.1), seed)
     return (_split(protocol, 0, corpus, (train, validation, test), (), copies),)
 
 
