@@ -5,7 +5,6 @@ from typing import Generic, TypeVar
 
 from magtfnet.errors import UnknownNameError
 
-
 T = TypeVar("T")
 
 

@@ -11,7 +11,7 @@ PLACEHOLDER = 0x7FFF_0000
 
 
 def missing_bytes(data: bytes) -> int:
-    """Return how many promised bytes are missing from a WAV, AIFF or OGG file; 0 where it is whole or of another kind."""
+    """Return how many promised bytes a WAV, AIFF or OGG file lacks; 0 where it is whole or of another kind."""
     if data[:4] in (b"RIFF", b"RIFX") and data[8:12] == b"WAVE":
         return _missing_in_chunks(data, b"data", "<" if data[:4] == b"RIFF" else ">")
     if data[:4] == b"FORM" and data[8:12] in (b"AIFF", b"AIFC"):

@@ -1,6 +1,7 @@
 """Samples that carry their rate."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -54,11 +55,10 @@ class Waveform:
         return self.num_samples / self.sample_rate
 
 
-def _full_scale(samples: npt.NDArray[np.generic]) -> Samples:
-    """Scale integers to [-1, 1): signed by their range, unsigned bytes about their middle."""
-    if samples.dtype.kind == "i":
-        return (samples / -float(np.iinfo(samples.dtype).min)).astype(np.float32)
-    if samples.dtype.kind == "u":
-        middle = (int(np.iinfo(samples.dtype).max) + 1) / 2
-        return ((samples.astype(np.float64) - middle) / middle).astype(np.float32)
-    return np.ascontiguousarray(samples, dtype=np.float32)
+def _full_scale(samples: npt.NDArray[Any]) -> Samples:
+    """Scale integers to [-1, 1): signed by their range, unsigned about their middle."""
+    if samples.dtype.kind not in "iu":
+        return np.asarray(samples, dtype=np.float32)
+    half = 2.0 ** (8 * samples.dtype.itemsize - 1)
+    middle = half if samples.dtype.kind == "u" else 0.0
+    return ((samples.astype(np.float64) - middle) / half).astype(np.float32)

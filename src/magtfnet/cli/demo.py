@@ -46,7 +46,9 @@ def demo(
     run_dir = work / "run"
     with progress_bar() as progress:
         announce = TerminalAnnounce(progress)
-        done = train_all(copy, plan(copy, settings, [0], fold=0), run_dir, settings, cache=work / "features", announce=announce)
+        done = train_all(
+            copy, plan(copy, settings, [0], fold=0), run_dir, settings, cache=work / "features", announce=announce
+        )
     run = next(iter(done.values()))
     show_report(run.report)
     tested = run.report.rows[0]

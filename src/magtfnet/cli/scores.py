@@ -19,7 +19,8 @@ def show_report(report: "EvaluationReport") -> None:
     show_table("", ("emotion", "precision", "recall", "F1", "utterances"), rows)
     wa = report.intervals.get("WA_wilson") or report.intervals.get("WA_over_utterances")
     ua = report.intervals.get("UA_over_utterances")
-    show(f"WA {_percent(report.weighted_accuracy)} %{_range(wa)}, UA {_percent(report.unweighted_accuracy)} %{_range(ua)}")
+    scores = (("WA", report.weighted_accuracy, wa), ("UA", report.unweighted_accuracy, ua))
+    show(", ".join(f"{name} {_percent(value)} %{_range(interval)}" for name, value, interval in scores))
     if report.absent:
         show(f"no test utterance of {', '.join(report.absent)}: UA is the mean over the other classes")
 
@@ -41,7 +42,7 @@ def _spread(spread: "Spread") -> str:
 
 
 def _percent(share: float) -> str:
-    return "–" if share != share else f"{100 * share:.2f}"  # NaN is not equal to itself
+    return "-" if share != share else f"{100 * share:.2f}"  # NaN is not equal to itself
 
 
 def _range(interval: tuple[float, float] | None) -> str:

@@ -25,5 +25,7 @@ def synthesize(
     try:
         written = write_corpus(root, layout, speakers=speakers, sentences=sentences, takes=takes, seed=seed)
     except IndexError as error:
-        raise StorageError(f"layout '{layout}' has no names for so many speakers, sentences or takes; ask for fewer") from error
+        raise StorageError(
+            f"layout '{layout}' has no names for so many speakers, sentences or takes; ask for fewer"
+        ) from error
     show(f"{len(written)} recordings in {root}")

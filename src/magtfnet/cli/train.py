@@ -30,7 +30,9 @@ def train(
     folds_file: Annotated[
         Path | None, typer.Option("--folds-file", help="For folds_from: a CSV of id,fold or EmoBox's folder.")
     ] = None,
-    run_dir: Annotated[Path | None, typer.Option("--run-dir", help="Where the results go; under runs/ if not given.")] = None,
+    run_dir: Annotated[
+        Path | None, typer.Option("--run-dir", help="Where the results go; under runs/ if not given.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where this run directory was left.")] = False,
     labels: Labels = None,
     allow_incomplete: AllowIncomplete = False,

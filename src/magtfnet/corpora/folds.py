@@ -95,6 +95,6 @@ def _parts_in_need(
         return empty
     if label >= 0:
         without = np.flatnonzero(taken[:, label] == 0)
-        if 0 < len(without) and len(without) >= same_left:
+        if len(without) > 0 and len(without) >= same_left:
             return without
     return np.arange(len(taken))

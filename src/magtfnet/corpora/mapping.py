@@ -1,9 +1,9 @@
-"""The small file that says what a user's native labels mean.
+r"""The small file that says what a user's native labels mean.
 
 A TOML file::
 
-    speaker = "^(\\w+?)_"          # optional: the first group of this pattern, searched in the file's name
-    sentence = "_s(\\d+)_"         # optional, in the same way
+    speaker = '^(\w+?)_'           # optional: the first group of this pattern, searched in the file's name
+    sentence = '_s(\d+)_'          # optional, in the same way
 
     [emotions]
     wut = "anger"                  # native label = emotion
@@ -48,7 +48,7 @@ class LabelMapping:
         if known is None:
             raise LabelError(
                 f"{where}: unknown emotion '{native}', expected one of {', '.join(Emotion)}; "
-                f"map it in a mapping file (--labels): [emotions] {native} = \"anger\", or = false to leave it out"
+                f'map it in a mapping file (--labels): [emotions] {native} = "anger", or = false to leave it out'
             )
         return known.value
 
@@ -95,5 +95,5 @@ def _pattern(file: Path, values: Mapping[str, Any], key: str) -> re.Pattern[str]
     except (re.error, TypeError) as error:
         raise ConfigError(f"{file}: {key} = {values[key]!r} is not a pattern ({error}); correct it") from error
     if pattern.groups < 1:
-        raise ConfigError(f"{file}: {key} = {values[key]!r} has no group; put the {key} in brackets: \"^(..)_\"")
+        raise ConfigError(f'{file}: {key} = {values[key]!r} has no group; put the {key} in brackets: "^(..)_"')
     return pattern

@@ -8,6 +8,8 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from magtfnet.config import ProtocolConfig
 from magtfnet.corpora.base import Corpus, Utterance
 from magtfnet.corpora.duplicates import find_duplicates
@@ -52,7 +54,7 @@ def speaker_dependent_k_fold(
     validation_share: float = 0.1,
     duplicates: Mapping[str, str] | None = None,
 ) -> Splits:
-    """k folds by utterances, stratified by emotion; speakers are shared. Every utterance is tested once.
+    """K folds by utterances, stratified by emotion; speakers are shared. Every utterance is tested once.
 
     Args:
         corpus: what to split.
@@ -88,7 +90,7 @@ def speaker_independent_k_fold(
     validation_share: float = 0.1,
     duplicates: Mapping[str, str] | None = None,
 ) -> Splits:
-    """k folds of whole speakers: nobody who is tested was heard in training or validation."""
+    """K folds of whole speakers: nobody who is tested was heard in training or validation."""
     copies = _copies(corpus, duplicates)
     return _k_fold("speaker_independent_k_fold", corpus, ("speaker",), folds, seed, validation_share, copies)
 
@@ -101,7 +103,7 @@ def sentence_independent_k_fold(
     validation_share: float = 0.1,
     duplicates: Mapping[str, str] | None = None,
 ) -> Splits:
-    """k folds of whole sentences: no text that is tested was read in training. Speakers are shared."""
+    """K folds of whole sentences: no text that is tested was read in training. Speakers are shared."""
     copies = _copies(corpus, duplicates)
     return _k_fold("sentence_independent_k_fold", corpus, ("sentence",), folds, seed, validation_share, copies)
 
@@ -123,8 +125,8 @@ def speaker_and_sentence_independent(
                 f"{protocol} with {folds} folds needs at least {max(folds, 3)} {key}s and 3 folds (test, validation, "
                 f"training), found {len(groups)} {key}s; use another number of folds or another protocol"
             )
-        parts = share_out(groups, (1 / folds,) * folds, seed)
-        sides.append([{u.id for u in part} for part in parts])
+        shared = share_out(groups, (1 / folds,) * folds, seed)
+        sides.append([{u.id for u in part} for part in shared])
     speakers, sentences = sides
     splits = []
     for i in range(folds):
@@ -308,8 +310,6 @@ def _apart(train: Sequence[Utterance], test: Sequence[Utterance], key: str) -> b
 
 
 def _ignoring_classes(groups: Sequence[Group], shares: Sequence[float], seed: int) -> list[list[Utterance]]:
-    import numpy as np
-
     order = np.random.default_rng(seed).permutation(len(groups))
     bounds = np.round(np.cumsum(shares)[:-1] * len(groups)).astype(int)
     return [[u for g in part for u in groups[g]] for part in np.split(order, bounds)]

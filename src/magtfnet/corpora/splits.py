@@ -97,7 +97,9 @@ class Split:
         parts: dict[str, list[Utterance]] = {name: [] for name in PARTS}
         for row in rows:
             if row["id"] not in by_id:
-                raise SplitError(f"{path}: utterance '{row['id']}' is not in {corpus.name} at {corpus.root}; use its copy")
+                raise SplitError(
+                    f"{path}: utterance '{row['id']}' is not in {corpus.name} at {corpus.root}; use its copy"
+                )
             if row["part"] not in parts:
                 raise SplitError(f"{path}: unknown part '{row['part']}', expected one of {', '.join(PARTS)}")
             parts[row["part"]].append(by_id[row["id"]])
@@ -105,7 +107,9 @@ class Split:
         return cls(
             first["protocol"],
             int(first["fold"]),
-            *(tuple(parts[name]) for name in PARTS),
+            tuple(parts["train"]),
+            tuple(parts["validation"]),
+            tuple(parts["test"]),
             disjoint_by=tuple(first["disjoint_by"].split()),
             duplicates={row["id"]: row["recording"] for row in rows if row["recording"]},
         )

@@ -114,7 +114,9 @@ def synthesize(spoken: Spoken, seed: int = 0) -> npt.NDArray[np.float32]:
         decline = 1.5 * (0.5 - i / syllables)
         semitones = 2.0 * prosody.pitch_range * (stress + 0.4 * chance.normal()) + decline
         pieces.append(_consonant(sentence, chance))
-        pieces.append(_vowel([f * tract for f in vowel], base * 2 ** (semitones / 12), seconds, stress, prosody, chance))
+        pieces.append(
+            _vowel([f * tract for f in vowel], base * 2 ** (semitones / 12), seconds, stress, prosody, chance)
+        )
     samples = np.concatenate(pieces)
     level = 0.08 * 10 ** ((prosody.energy + chance.normal(0, 1.0)) / 20)
     samples *= level / np.sqrt(np.mean(samples**2))

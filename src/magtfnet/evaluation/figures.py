@@ -25,9 +25,7 @@ def learning_curve(history: Sequence[Mapping[str, float]]) -> str:
         )
         loss.set(xlabel="epoch", ylabel="loss (label-smoothed cross-entropy, nats)")
         score.plot(epochs, [100 * row["validation_WA"] for row in history], label="WA", color="#1b6ca8")
-        score.plot(
-            epochs, [100 * row["validation_UA"] for row in history], label="UA", linestyle="--", color="#c2571a"
-        )
+        score.plot(epochs, [100 * row["validation_UA"] for row in history], label="UA", linestyle="--", color="#c2571a")
         score.set(xlabel="epoch", ylabel="validation accuracy (%)", ylim=(0, 100))
         for axes in (loss, score):
             axes.axvline(best, color="0.6", linewidth=1, linestyle=":", label="kept weights")

@@ -62,7 +62,7 @@ def report_page(
 
 def percent(share: float) -> str:
     """Return a share as a percentage with two digits; a dash for NaN."""
-    return "–" if np.isnan(share) else f"{100 * share:.2f}"
+    return "-" if np.isnan(share) else f"{100 * share:.2f}"
 
 
 def notes(together: AggregateReport) -> list[str]:

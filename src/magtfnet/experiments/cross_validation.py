@@ -42,7 +42,9 @@ def plan(corpus: Corpus, config: ExperimentConfig, seeds: Sequence[int], fold: i
     for seed in seeds:
         splits = make_splits(corpus, config.protocol, seed=seed, duplicates=duplicates)
         if fold is not None and not 0 <= fold < len(splits):
-            raise SplitError(f"{config.protocol.name} has folds 0 to {len(splits) - 1}, found {fold}; choose one of them")
+            raise SplitError(
+                f"{config.protocol.name} has folds 0 to {len(splits) - 1}, found {fold}; choose one of them"
+            )
         runs += [PlannedRun(split, seed) for split in splits if fold is None or split.fold == fold]
     return runs
 

@@ -73,8 +73,8 @@ def score(
     probabilities: dict[int, tuple[float, ...]] = {}
     for start in range(0, len(by_length), BATCH):
         indices = by_length[start : start + BATCH]
-        rows = recognizer.probabilities(store.batch([recordings[i] for i in indices])).tolist()
-        probabilities.update(zip(indices, (tuple(row) for row in rows), strict=True))
+        batch = recognizer.probabilities(store.batch([recordings[i] for i in indices])).tolist()
+        probabilities.update(zip(indices, map(tuple, batch), strict=True))
     labels = recognizer.labels
     rows = tuple(
         ScoredUtterance(

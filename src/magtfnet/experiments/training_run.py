@@ -182,7 +182,9 @@ def _write_results(
         "model": f"{name}, {parameters:,} parameters",
         **{key: str(value) for key, value in facts.items()},
     }
-    page = report_page(f"{name} on {corpus.name}", page_facts, {run_name(split, int(facts["seed"])): report}, result.history)
+    page = report_page(
+        f"{name} on {corpus.name}", page_facts, {run_name(split, int(facts["seed"])): report}, result.history
+    )
     directory.write_history(result.history)
     report.save_predictions(directory.path / "predictions.csv")
     directory.write_text("MODEL_CARD.md", card)

@@ -20,6 +20,11 @@ def real(lengths: Tensor, size: int) -> Tensor:
     return torch.arange(size, device=lengths.device) < lengths.unsqueeze(-1)
 
 
+def real_samples(waveforms: Tensor, lengths: Tensor) -> Tensor:
+    """Return waveforms (B, S) with silence beyond ``lengths`` (B,), whatever padded the batch."""
+    return torch.where(real(lengths, waveforms.shape[1]), waveforms, 0.0)
+
+
 class PowerSpectrum(nn.Module):
     """|STFT|^2 with a centred Hann window and zeros beyond both ends of each utterance.
 
@@ -39,14 +44,16 @@ class PowerSpectrum(nn.Module):
 
     def forward(self, waveforms: Tensor, lengths: Tensor) -> Tensor:
         """Map waveforms (B, S), the first ``lengths`` (B,) samples real, to power (B, T, n_fft // 2 + 1)."""
-        samples = waveforms.to(self.window.dtype)
-        samples = samples * real(lengths, samples.shape[1])  # whatever pads the batch counts as silence
+        samples = real_samples(waveforms.to(self.window.dtype), lengths)
         frames = centred_frames(samples, self.config.n_fft, self.config.hop_length) * self.window
         spectrum = torch.fft.rfft(frames)
-        return spectrum.real.square() + spectrum.imag.square()
+        power: Tensor = spectrum.real.square() + spectrum.imag.square()
+        return power
 
 
 def centred_frames(samples: Tensor, frame_length: int, hop_length: int) -> Tensor:
     """Return (B, T, frame_length), frame t centred on sample t * hop of ``samples`` (B, S), zeros beyond the ends."""
     half = frame_length // 2
-    return nn.functional.pad(samples, (half, frame_length - half)).unfold(-1, frame_length, hop_length)
+    padded = nn.functional.pad(samples, (half, frame_length - half))
+    frames: Tensor = padded.unfold(-1, frame_length, hop_length)
+    return frames

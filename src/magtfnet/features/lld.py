@@ -5,12 +5,14 @@ values a frame. librosa's contrast starts at 200 Hz, which passes 8 kHz in its l
 starts at 100 Hz.
 """
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
 from magtfnet.config import LldConfig, StftConfig
 from magtfnet.errors import ConfigError
-from magtfnet.features.frames import PowerSpectrum, centred_frames, num_frames, real
+from magtfnet.features.frames import PowerSpectrum, centred_frames, num_frames, real, real_samples
 
 ZERO = 1e-10
 """Samples this near to zero have its sign (librosa.zero_crossings); also the least amplitude of the contrast."""
@@ -63,7 +65,7 @@ class LowLevelDescriptors(nn.Module):
         frames = num_frames(lengths, self.hop_length)
         valid = real(frames, power.shape[1])  # (B, T)
         magnitude = power.sqrt()
-        samples = waveforms.to(power.dtype) * real(lengths, waveforms.shape[1])
+        samples = real_samples(waveforms.to(power.dtype), lengths)
         spectral = torch.stack(self._moments_and_rolloff(magnitude), dim=-1)
         columns = (
             self._rms(samples),
@@ -124,7 +126,7 @@ def contrast_bands(config: LldConfig, frequencies: Tensor) -> list[tuple[int, in
             "set features.lld.contrast_f_min or contrast_bands lower"
         )
     bands = []
-    for k, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for k, (low, high) in enumerate(pairwise(edges)):
         inside = torch.nonzero((frequencies >= low) & (frequencies <= high)).flatten().tolist()
         if not inside:
             raise ConfigError(f"no bin between {low:g} and {high:g} Hz; set features.lld.contrast_f_min higher")

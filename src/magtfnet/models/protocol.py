@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pydantic import BaseModel
-from torch import Tensor, nn
+from torch import nn
 
 from magtfnet.registry import Registry
 
@@ -19,10 +19,6 @@ class Model(nn.Module):
 
     inputs: tuple[str, ...]
     config: BaseModel
-
-    def forward(self, **features: Tensor) -> Tensor:
-        """Map features to logits (B, K)."""
-        raise NotImplementedError
 
 
 Builder = Callable[..., Model]

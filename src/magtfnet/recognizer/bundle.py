@@ -107,7 +107,15 @@ class Bundle:
             raise BundleError(f"{folder}: does not fit this magtfnet ({error}); train it again") from error
         card = (folder / CARD).read_text(encoding="utf-8") if (folder / CARD).exists() else ""
         return cls(
-            model.eval(), standardizer, labels, audio, features, model_config, values["provenance"], values["scores"], card
+            model.eval(),
+            standardizer,
+            labels,
+            audio,
+            features,
+            model_config,
+            values["provenance"],
+            values["scores"],
+            card,
         )
 
     def _description(self) -> bytes:

@@ -49,7 +49,7 @@ class EmotionRecognizer:
         return self.bundle.labels
 
     @overload
-    def predict(self, source: Source) -> Prediction: ...
+    def predict(self, source: Source) -> Prediction: ...  # type: ignore[overload-overlap]  # a str is a sequence too
     @overload
     def predict(self, source: Sequence[Source]) -> list[Prediction]: ...
 

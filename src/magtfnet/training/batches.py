@@ -10,7 +10,7 @@ from magtfnet.features import FeatureBatch, FeatureStore
 from magtfnet.features.store import Recording
 
 CHUNK_BATCHES = 8
-"""Utterances are sorted by length within chunks of so many batches: like lengths together, yet other mates each epoch."""
+"""Utterances are sorted by length within chunks of so many batches: little padding, yet other mates each epoch."""
 READ_AT_ONCE = 256
 
 

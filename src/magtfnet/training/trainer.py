@@ -134,7 +134,7 @@ def _train_epoch(
         logits = model(**features.inputs(model.inputs))
         loss = functional.cross_entropy(logits, targets, label_smoothing=config.label_smoothing)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch gives it no types
         optimizer.step()
         value = loss.item()
         if not math.isfinite(value):

@@ -78,9 +78,7 @@ class TransformerEncoder(nn.Module):
 
     def __init__(self, num_layers: int, d_model: int, num_heads: int, ffn_dim: int, dropout: float) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(
-            TransformerLayer(d_model, num_heads, ffn_dim, dropout) for _ in range(num_layers)
-        )
+        self.layers = nn.ModuleList(TransformerLayer(d_model, num_heads, ffn_dim, dropout) for _ in range(num_layers))
 
     def forward(self, frames: Tensor, valid: Tensor) -> Tensor:
         """Map frames (B, T, D), the real ones marked by ``valid`` (B, T), to frames of the same shape."""

@@ -1,0 +1,46 @@
+# Two verbs do everything on a fresh machine: `make demo` and `make test`. Each sets up .venv first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CORPUS ?=
+ROOT ?=
+
+.PHONY: demo test lint type layers spell format check install clean
+
+install: $(VENV)/.installed
+
+# --upgrade-deps would ask for a newer pip than the machine may reach; the one that comes with Python suffices.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "magtfnet needs Python 3.11 or later: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch==2.13.0
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[train,dev]'
+	touch $@
+
+demo: install
+	$(BIN)/magtfnet demo $(CORPUS) $(if $(ROOT),"$(ROOT)")
+
+test: install
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+lint: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+type: install
+	$(BIN)/mypy
+
+layers: install
+	$(BIN)/lint-imports
+
+spell: install
+	$(BIN)/codespell
+
+format: install
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+check: lint type layers spell test
+
+clean:
+	rm -rf $(VENV) demo runs

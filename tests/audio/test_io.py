@@ -1,0 +1,195 @@
+"""Reading recordings: every format at any rate, and a named error for every one that cannot be used."""
+
+import io
+import struct
+
+import numpy as np
+import pytest
+import soundfile
+
+from magtfnet import (
+    AudioError,
+    AudioFolderError,
+    AudioNotFoundError,
+    DurationError,
+    EmptyAudioError,
+    InvalidSamplesError,
+    StorageError,
+    TruncatedAudioError,
+    UnreadableAudioError,
+    read_audio,
+)
+
+FORMATS = [
+    ("WAV", "PCM_U8", 0.02),
+    ("WAV", "PCM_16", 1e-4),
+    ("WAV", "PCM_24", 1e-6),
+    ("WAV", "PCM_32", 1e-6),
+    ("WAV", "FLOAT", 1e-6),
+    ("WAV", "DOUBLE", 1e-6),
+    ("WAV", "ULAW", 0.03),
+    ("WAVEX", "PCM_16", 1e-4),
+    ("AIFF", "PCM_16", 1e-4),
+    ("FLAC", "PCM_16", 1e-4),
+    ("FLAC", "PCM_24", 1e-6),
+    ("OGG", "VORBIS", 0.1),
+    ("OGG", "OPUS", 0.15),
+    ("MP3", "MPEG_LAYER_III", 0.1),
+]
+
+
+def tone(rate=16_000, seconds=0.5, channels=1):
+    time = np.arange(int(rate * seconds)) / rate
+    wave = 0.5 * np.sin(2 * np.pi * 300 * time)
+    return wave if channels == 1 else np.stack([wave, *([0.5 * wave] * (channels - 1))], axis=1)
+
+
+def written(path, samples, rate=16_000, container="WAV", subtype="PCM_16"):
+    soundfile.write(path, samples, rate, format=container, subtype=subtype)
+    return path
+
+
+@pytest.mark.parametrize(("container", "subtype", "tolerance"), FORMATS)
+@pytest.mark.parametrize("name", ["right", "wrong.wav", "no_suffix"])
+def test_formats_are_known_by_content(tmp_path, container, subtype, tolerance, name):
+    path = written(tmp_path / name, tone(48_000), 48_000, container, subtype)
+    waveform = read_audio(path)
+    assert waveform.sample_rate == 48_000
+    assert waveform.samples.dtype == np.float32
+    assert waveform.samples.ndim == 1
+    if container not in ("OGG", "MP3"):  # these may add or move some samples
+        assert waveform.num_samples == 24_000
+        np.testing.assert_allclose(waveform.samples, tone(48_000), atol=tolerance)
+    assert np.abs(waveform.samples[4_000:20_000]).max() == pytest.approx(0.5, abs=tolerance)
+
+
+@pytest.mark.parametrize("rate", [8_000, 11_025, 24_414, 44_100, 96_000])
+@pytest.mark.parametrize("channels", [1, 2, 6])
+def test_rate_and_channels_are_the_files_own(tmp_path, rate, channels):
+    waveform = read_audio(written(tmp_path / "x.wav", tone(rate, channels=channels), rate))
+    assert (waveform.sample_rate, waveform.num_channels) == (rate, channels)
+    assert waveform.duration == pytest.approx(0.5, abs=1e-3)
+    if channels > 1:
+        np.testing.assert_allclose(waveform.samples[1], 0.5 * waveform.samples[0], atol=1e-4)
+
+
+def test_full_scale_integers_are_minus_one(tmp_path):
+    samples = np.array([-32768, 32767, 0, 16384] * 200, dtype=np.int16)
+    waveform = read_audio(written(tmp_path / "x.wav", samples))
+    assert waveform.samples[:4].tolist() == pytest.approx([-1, 32767 / 32768, 0, 0.5], abs=1e-7)
+
+
+def test_a_part_of_a_recording(tmp_path):
+    ramp = (np.arange(16_000) / 32_768).astype(np.float32)
+    path = written(tmp_path / "x.wav", ramp)
+    part = read_audio(path, start=0.25, end=0.5)
+    assert part.num_samples == 4_000
+    assert part.samples[0] == pytest.approx(4_000 / 32_768, abs=1e-4)
+    assert read_audio(path, start=0.9, end=1.005).num_samples == 1_600  # tables round: 10 ms past the end is the end
+    for start, end in ((0.5, 0.5), (0.6, 0.5), (2.0, None), (0, 1.2), (-1, 0.5)):
+        with pytest.raises(DurationError, match=r"a part from .* in 1.000 s of audio; correct start and end"):
+            read_audio(path, start=start, end=end)
+
+
+def test_missing_folder_empty_and_special_files(tmp_path):
+    with pytest.raises(AudioNotFoundError, match=r"x\.wav: no such file; check the path"):
+        read_audio(tmp_path / "x.wav")
+    with pytest.raises(AudioFolderError, match="a folder where a recording was expected; name the files in it"):
+        read_audio(tmp_path)
+    (tmp_path / "empty.wav").touch()
+    with pytest.raises(EmptyAudioError, match=r"an empty file \(0 bytes\); copy or record it again"):
+        read_audio(tmp_path / "empty.wav")
+    with pytest.raises(UnreadableAudioError, match="not a regular file"):
+        read_audio("/dev/null")
+
+
+def test_no_samples(tmp_path):
+    with pytest.raises(EmptyAudioError, match="a header without samples"):
+        read_audio(written(tmp_path / "x.wav", np.zeros(0)))
+
+
+@pytest.mark.parametrize("data", [b"hello, this is text", b"\x89PNG\r\n\x1a\n" + b"\0" * 5_000, b"{}", b"\0" * 9_000])
+def test_not_audio(tmp_path, data):
+    (tmp_path / "x.wav").write_bytes(data)
+    with pytest.raises(UnreadableAudioError, match=r"not audio in a known format; convert it to WAV"):
+        read_audio(tmp_path / "x.wav")
+
+
+@pytest.mark.parametrize(("container", "subtype"), [f[:2] for f in FORMATS if f[0] != "MP3"])
+@pytest.mark.parametrize("kept", [0.3, 0.9])
+def test_truncated(tmp_path, container, subtype, kept):
+    path = written(tmp_path / "x", tone(seconds=3), 16_000 if subtype != "OPUS" else 48_000, container, subtype)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(kept * len(data))])
+    with pytest.raises(TruncatedAudioError, match=r"truncated.*; copy it again"):
+        read_audio(path)
+
+
+def test_cut_inside_the_header(tmp_path):
+    path = written(tmp_path / "x.wav", tone())
+    for size in (13, 20, 36, 43):
+        path.write_bytes(path.read_bytes()[:size])
+        with pytest.raises(AudioError, match=r"x\.wav: "):
+            read_audio(path)
+        written(path, tone())
+
+
+@pytest.mark.parametrize("placeholder", [0xFFFF_FFFF, 0x7FFF_FFFF, 0x7FFF_F000])
+def test_a_file_from_a_pipe_promises_no_size(tmp_path, placeholder):
+    path = written(tmp_path / "x.wav", tone())
+    data = bytearray(path.read_bytes())
+    data[4:8] = data[40:44] = struct.pack("<I", placeholder)
+    path.write_bytes(data)
+    assert read_audio(path).num_samples == 8_000
+
+
+def test_a_header_that_promises_gigabytes_is_truncated_not_allocated(tmp_path):
+    path = written(tmp_path / "x.wav", tone())
+    data = bytearray(path.read_bytes())
+    data[40:44] = struct.pack("<I", 0x7000_0000)
+    path.write_bytes(data)
+    with pytest.raises(TruncatedAudioError, match=r"truncated, \d+ of the bytes that its header promises are missing"):
+        read_audio(path)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_samples_that_are_not_finite(tmp_path, bad):
+    samples = tone()
+    samples[17] = bad
+    with pytest.raises(InvalidSamplesError, match="1 samples are NaN or infinite; repair the file or leave it out"):
+        read_audio(written(tmp_path / "x.wav", samples, subtype="FLOAT"))
+
+
+@pytest.mark.parametrize(("rate", "fits"), [(16_000, 400), (48_000, 1_200)])
+def test_shorter_than_a_window(tmp_path, rate, fits):
+    assert read_audio(written(tmp_path / "x.wav", np.zeros(fits), rate)).num_samples == fits
+    with pytest.raises(DurationError, match=rf"{fits - 1} samples .* shorter than one analysis window; give at least"):
+        read_audio(written(tmp_path / "x.wav", np.zeros(fits - 1), rate))
+
+
+def test_a_file_that_must_not_be_read(tmp_path, monkeypatch):
+    path = written(tmp_path / "x.wav", tone())
+
+    def refuse(self):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr("pathlib.Path.read_bytes", refuse)
+    with pytest.raises(StorageError, match=r"x\.wav: Permission denied; check the permissions"):
+        read_audio(path)
+
+
+def test_oddities(oddities):
+    aiff = read_audio(oddities / "tess_YAF_germ_angry.wav")
+    assert (aiff.sample_rate, aiff.num_channels) == (24_414, 1)
+    assert aiff.duration == pytest.approx(2.206, abs=1e-3)
+    stereo = read_audio(oddities / "ravdess_stereo_48k_03-01-02-01-01-02-01.wav")
+    assert (stereo.sample_rate, stereo.num_channels) == (48_000, 2)
+    assert read_audio(oddities / "tess_OAF_food_fear.wav").sample_rate == 96_000
+    assert read_audio(oddities / "tess_YAF_neat_fear.wav").sample_rate == 24_414
+
+
+def test_an_open_buffer_is_not_needed(tmp_path):
+    buffer = io.BytesIO()
+    soundfile.write(buffer, tone(), 16_000, format="FLAC")
+    (tmp_path / "ä ö 语.flac").write_bytes(buffer.getvalue())
+    assert read_audio(str(tmp_path / "ä ö 语.flac")).num_samples == 8_000
