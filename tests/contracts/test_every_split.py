@@ -116,11 +116,15 @@ def test_speakers_of_any_size_are_kept_apart(data):
     folds = data.draw(st.integers(2, 4))
     rng = np.random.default_rng(data.draw(st.integers(0, 2**16)))
     utterances = tuple(
-        Utterance(id=f"{s}-{i}", path="x", emotion="fear" if i and rng.random() < 0.3 else "anger", speaker=str(s))
+        Utterance(
+            id=f"{s}-{i}", path=f"{s}-{i}", emotion="fear" if i and rng.random() < 0.3 else "anger", speaker=str(s)
+        )
         for s, size in enumerate(sizes)
         for i in range(size)
     )
-    utterances += tuple(Utterance(id=f"{s}-f", path="x", emotion="fear", speaker=str(s)) for s in range(len(sizes)))
+    utterances += tuple(
+        Utterance(id=f"{s}-f", path=f"{s}-f", emotion="fear", speaker=str(s)) for s in range(len(sizes))
+    )
     info = CorpusInfo(name="made", title="made", licence="none", source="nowhere")
     corpus = Corpus(info, "/nowhere", utterances, LabelSet(("anger", "fear")))
     made = protocols.speaker_independent_k_fold(corpus, folds=folds, seed=0, duplicates={})

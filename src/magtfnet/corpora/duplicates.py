@@ -1,26 +1,29 @@
-"""Which utterances hold the same samples: byte-identical files, and copies under another container or header.
+"""Which utterances share samples: equal files, copies under another container or header, overlapping parts of a file.
 
-Only recordings that have the same rate, channels and number of samples can be equal, and the header tells these, so
-few files of a corpus are decoded.
+Only recordings of the same rate, channels and number of samples can be equal, and the header tells these, so few files
+of a corpus are decoded.
 """
 
 import hashlib
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TypeVar
 
 import soundfile
 
 from magtfnet.audio import Waveform, read_audio
 from magtfnet.corpora.base import Utterance
+from magtfnet.corpora.folds import group_by
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
 def find_duplicates(utterances: Iterable[Utterance]) -> dict[str, str]:
-    """Return, for every utterance whose samples another one has as well, a key that equal recordings share.
+    """Return, for every utterance that shares samples with another, a key that both have.
 
     Raises:
         AudioError: a recording that might be equal to another cannot be read.
@@ -33,7 +36,28 @@ def find_duplicates(utterances: Iterable[Utterance]) -> dict[str, str]:
     by_content: dict[str, list[str]] = defaultdict(list)
     for utterance, digest in zip(alike, _in_threads(_digest, alike), strict=True):
         by_content[digest].append(utterance.id)
-    return {id_: digest for digest, ids in by_content.items() if len(ids) > 1 for id_ in ids}
+    shared = {id_: digest for digest, ids in by_content.items() if len(ids) > 1 for id_ in ids}
+    overlap = overlapping(candidates)
+    together = group_by(candidates, [lambda u: shared.get(u.id), lambda u: overlap.get(u.id)])
+    return {u.id: group[0].id for group in together if len(group) > 1 for u in group}
+
+
+def overlapping(utterances: Iterable[Utterance]) -> dict[str, str]:
+    """Return, for every utterance whose part of a file overlaps with another's, a key that both have."""
+    by_path: dict[Path, list[Utterance]] = defaultdict(list)
+    for utterance in utterances:
+        by_path[utterance.path].append(utterance)
+    keys: dict[str, str] = {}
+    for parts in by_path.values():
+        parts.sort(key=lambda part: part.start or 0.0)
+        reach, first = -math.inf, parts[0]
+        for part, previous in zip(parts, [parts[0], *parts], strict=False):
+            if (part.start or 0.0) < reach:
+                keys[previous.id] = keys[part.id] = first.id
+            else:
+                first = part
+            reach = max(reach, math.inf if part.end is None else part.end)
+    return keys
 
 
 def content_digest(waveform: Waveform) -> str:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from magtfnet.corpora.base import Utterance
 from magtfnet.errors import SplitError
@@ -42,21 +43,22 @@ def group_by(utterances: Sequence[Utterance], keys: Iterable[Key]) -> list[Group
     return [tuple(group) for group in groups.values()]
 
 
-def share_out(groups: Sequence[Group], shares: Sequence[float], seed: int) -> list[list[Utterance]]:
+def share_out(groups: Sequence[Group], shares: Sequence[float], seed: int, least: int = 1) -> list[list[Utterance]]:
     """Return one list of utterances per share: whole groups, with each class near its share in every part.
 
     Groups go, the largest first and in seeded random order among equals, to the part that lacks most of what they
-    hold. No part stays empty, and where groups are of one class every part gets that class.
+    hold. Every part has ``least`` groups, and where groups are of one class every part gets that class.
 
     Args:
         groups: utterances that must stay together.
         shares: positive, summing to 1.
         seed: decides among equals.
+        least: how many groups every part gets at the least.
 
     Raises:
-        SplitError: there are fewer groups than parts.
+        SplitError: there are fewer groups than that.
     """
-    if len(groups) < len(shares):
+    if len(groups) < least * len(shares):
         raise SplitError(f"{len(groups)} groups cannot be shared out among {len(shares)} parts; use fewer folds")
     classes = sorted({utterance.emotion for group in groups for utterance in group})
     counts = np.array([_class_counts(group, classes) for group in groups], dtype=np.float64)  # (groups, K)
@@ -67,15 +69,19 @@ def share_out(groups: Sequence[Group], shares: Sequence[float], seed: int) -> li
     # A class whose groups hold nothing else can be promised to every part.
     pure = [int(row.argmax()) if np.count_nonzero(row) == 1 else -1 for row in counts]
     pure_left = Counter(pure)
-    taken = np.zeros_like(deficit)
+    held = np.zeros_like(deficit)
+    missing = np.full(len(shares), least)
     parts: list[list[Utterance]] = [[] for _ in shares]
     for done, g in enumerate(order):
-        open_parts = _parts_in_need(taken, len(order) - done, pure[g], pure_left[pure[g]])
+        open_parts = _parts_in_need(
+            missing, len(order) - done, held[:, pure[g]], pure_left[pure[g]] if pure[g] >= 0 else None
+        )
         # Rare classes count as much as frequent ones; the overall size decides between equals.
         need = (deficit[open_parts] / totals) @ counts[g] + 1e-6 * deficit[open_parts].sum(axis=1)
         chosen = int(open_parts[int(need.argmax())])
         deficit[chosen] -= counts[g]
-        taken[chosen] += counts[g]
+        held[chosen] += counts[g]
+        missing[chosen] = max(0, missing[chosen] - 1)
         pure_left[pure[g]] -= 1
         parts[chosen].extend(groups[g])
     return parts
@@ -87,14 +93,20 @@ def _class_counts(group: Group, classes: Sequence[str]) -> list[int]:
 
 
 def _parts_in_need(
-    taken: np.ndarray[tuple[int, int], np.dtype[np.float64]], groups_left: int, label: int, same_left: int
-) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
-    """Return the parts that may take the next group: only those in need, once the groups left just suffice for them."""
-    empty = np.flatnonzero(taken.sum(axis=1) == 0)
-    if len(empty) >= groups_left:
-        return empty
-    if label >= 0:
-        without = np.flatnonzero(taken[:, label] == 0)
+    missing: npt.NDArray[np.int64], groups_left: int, held: npt.NDArray[np.float64], same_left: int | None
+) -> npt.NDArray[np.intp]:
+    """Return the parts that may take the next group: only those in need, once the groups left just suffice for them.
+
+    Args:
+        missing: how many groups each part still must get.
+        groups_left: how many are left, the next one included.
+        held: what each part holds of the next group's class.
+        same_left: how many groups of that class alone are left; None where the next group has several classes.
+    """
+    if missing.sum() >= groups_left:
+        return np.flatnonzero(missing)
+    if same_left is not None:
+        without = np.flatnonzero(held == 0)
         if len(without) > 0 and len(without) >= same_left:
             return without
-    return np.arange(len(taken))
+    return np.arange(len(missing))

@@ -231,14 +231,16 @@ def _k_fold(
     if folds < 2:
         raise SplitError(f"{protocol} with {folds} folds has nothing to train on; use at least 2 folds")
     groups = _groups(corpus.utterances, disjoint_by, copies, protocol)
-    needed = max(folds, 3)  # test, validation and training
+    # What is not tested must still make training and validation: with two folds, either has two groups.
+    least = 2 if folds == 2 else 1
+    needed = folds * least
     if len(groups) < needed:
         what = disjoint_by[0] if disjoint_by else "recording"
         raise SplitError(
             f"{protocol} with {folds} folds needs at least {needed} {what}s, found {len(groups)}; "
             "use fewer folds or another protocol"
         )
-    tests = share_out(groups, (1 / folds,) * folds, seed)
+    tests = share_out(groups, (1 / folds,) * folds, seed, least)
     return _with_validation(protocol, corpus, disjoint_by, tests, validation_share, seed, copies)
 
 

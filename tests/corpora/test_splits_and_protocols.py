@@ -1,0 +1,237 @@
+"""A split refuses to exist when anything leaks; a protocol says what it needs."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from magtfnet import ConfigError, LeakError, Split, SplitError, StorageError, UnknownNameError, load_corpus, protocols
+from magtfnet.config import ProtocolConfig
+from magtfnet.corpora import Corpus, CorpusInfo, Utterance
+from magtfnet.corpora.protocols import make_splits
+from magtfnet.labels import LabelSet
+
+
+def said(id_, emotion="anger", **known):
+    return Utterance(id=id_, path=f"/nowhere/{id_}.wav", emotion=emotion, **known)
+
+
+def corpus_of(utterances):
+    info = CorpusInfo(name="made", title="made", licence="none", source="nowhere")
+    return Corpus(info, "/nowhere", tuple(utterances), LabelSet.of(["anger", "fear", *(u.emotion for u in utterances)]))
+
+
+def many(speakers=4, sentences=4, **changes):
+    return [
+        replace(said(f"{s}{t}{e}", e, speaker=f"s{s}", sentence=f"t{t}"), **changes)
+        for s in range(speakers)
+        for t in range(sentences)
+        for e in ("anger", "fear")
+    ]
+
+
+def test_an_utterance_on_two_sides_is_refused():
+    a, b, c = said("a"), said("b"), said("c")
+    with pytest.raises(LeakError, match="utterance 'a' stands in both train and test; a split must keep every"):
+        Split("mine", 0, (a,), (b,), (a, c))
+
+
+def test_equal_recordings_on_two_sides_are_refused():
+    a, b, c = said("a"), said("b"), said("c")
+    with pytest.raises(LeakError, match="recording 'same' stands in both train and validation"):
+        Split("mine", 0, (a,), (b,), (c,), duplicates={"a": "same", "b": "same"})
+
+
+def test_one_file_under_two_ids_is_refused():
+    a, b = said("a"), said("b")
+    with pytest.raises(LeakError, match=r"recording '/nowhere/a\.wav None None' stands in both train and test"):
+        Split("mine", 0, (a,), (b,), (replace(a, id="other name"),))
+
+
+@pytest.mark.parametrize("key", ["speaker", "sentence", "session"])
+def test_whoever_must_be_apart_is_refused_on_two_sides(key):
+    a, b, c = said("a", **{key: "x"}), said("b", **{key: "y"}), said("c", **{key: "x"})
+    with pytest.raises(LeakError, match=f"{key} 'x' stands in both train and test"):
+        Split("mine", 0, (a,), (b,), (c,), disjoint_by=(key,))
+    with pytest.raises(SplitError, match=f"mine needs the {key} of every utterance, and 'd' has none; give it"):
+        Split("mine", 0, (a,), (b,), (said("d"),), disjoint_by=(key,))
+
+
+def test_empty_parts_and_unlearnt_classes_are_refused():
+    a, b, c = said("a"), said("b"), said("c", "fear")
+    with pytest.raises(SplitError, match="the validation part is empty; use fewer folds"):
+        Split("mine", 0, (a,), (), (b,))
+    with pytest.raises(SplitError, match="class 'fear' is in the test part but has no training utterance; leave"):
+        Split("mine", 0, (a,), (b,), (c,))
+
+
+def test_a_table_that_is_no_split_is_refused(tmp_path):
+    corpus = corpus_of(many())
+    split = protocols.speaker_dependent_k_fold(corpus, folds=3, duplicates={})[0]
+    file = tmp_path / "split.csv"
+    with pytest.raises(StorageError, match="No such file"):
+        Split.load(file, corpus)
+    file.write_text("a,b\n1,2\n")
+    with pytest.raises(SplitError, match="not a split; expected a CSV with the columns id, part"):
+        Split.load(file, corpus)
+    split.save(file)
+    with pytest.raises(SplitError, match="is not in made at /nowhere; use its copy"):
+        Split.load(file, corpus_of(many(speakers=2)))
+    file.write_text(file.read_text().replace(",train,", ",tarin,", 1))
+    with pytest.raises(SplitError, match="unknown part 'tarin', expected one of train, validation, test"):
+        Split.load(file, corpus)
+
+
+def test_a_leak_that_was_written_into_a_table_is_refused(tmp_path):
+    corpus = corpus_of(many())
+    split = protocols.leave_one_speaker_out(corpus, duplicates={})[0]
+    file = tmp_path / "split.csv"
+    split.save(file)
+    lines = file.read_text().splitlines()
+    moved = next(i for i, line in enumerate(lines) if ",train," in line)
+    lines[moved] = lines[moved].replace(",train,", ",test,")
+    file.write_text("\n".join(lines))
+    with pytest.raises(LeakError, match=r"speaker 's[0-9]' stands in both train and test"):
+        Split.load(file, corpus)
+
+
+@pytest.mark.parametrize(
+    ("name", "utterances", "options", "message"),
+    [
+        ("leave_one_speaker_out", many(speakers=1), {}, "needs at least 3 speakers .*, found 1; choose another"),
+        (
+            "leave_one_speaker_out",
+            many(speaker=None),
+            {},
+            "needs the speaker of every utterance, and '00anger' has none",
+        ),
+        (
+            "speaker_independent_k_fold",
+            many(speakers=1),
+            {},
+            "with 5 folds needs at least 5 speakers, found 1; use fewer",
+        ),
+        ("speaker_independent_k_fold", many(speakers=2), {"folds": 2}, "needs at least 4 speakers, found 2"),
+        ("speaker_dependent_k_fold", many(), {"folds": 1}, "with 1 folds has nothing to train on"),
+        ("leave_one_session_out", many(), {}, "needs the session of every utterance"),
+        ("sentence_independent_k_fold", many(sentences=2), {"folds": 2}, "needs at least 4 sentences, found 2"),
+        ("speaker_and_sentence_independent", many(), {"folds": 2}, "needs at least 3 speakers and 3 folds"),
+        ("speaker_and_sentence_independent", many(sentences=2), {"folds": 3}, "needs at least 3 sentences .* found 2"),
+        (
+            "speaker_dependent_8_1_1",
+            [*many(), said("x", "disgust"), said("y", "disgust")],
+            {},
+            "class 'disgust' has 2 utterances and speaker_dependent_8_1_1 needs at least 3; use fewer folds, leave",
+        ),
+        (
+            "speaker_dependent_k_fold",
+            [*many(), said("x", "disgust")],
+            {},
+            "class 'disgust' has 1 utterances .* at least 5",
+        ),
+        ("speaker_dependent_k_fold", many(), {"validation_share": 0.9}, "leaves nothing to train on; make it smaller"),
+    ],
+)
+def test_what_a_protocol_needs_is_said(name, utterances, options, message):
+    with pytest.raises(SplitError, match=message):
+        getattr(protocols, name)(corpus_of(utterances), duplicates={}, **options)
+
+
+def test_a_class_of_one_speaker_cannot_be_left_out():
+    utterances = [*many(), *(said(f"d{i}", "disgust", speaker="s0", sentence=f"t{i}") for i in range(4))]
+    with pytest.raises(SplitError, match=r"class 'disgust' is in the .* part but has no training utterance"):
+        protocols.leave_one_speaker_out(corpus_of(utterances), duplicates={})
+
+
+def test_two_speakers_with_one_recording_are_named():
+    copies = {"00anger": "same", "10anger": "same"}
+    with pytest.raises(SplitError, match="speakers 's0' and 's1' have a recording with the same samples"):
+        protocols.leave_one_speaker_out(corpus_of(many()), duplicates=copies)
+    folds = protocols.speaker_independent_k_fold(corpus_of(many()), folds=3, duplicates=copies)
+    assert all(len({"s0", "s1"} & {u.speaker for u in split.test}) != 1 for split in folds)  # held together
+
+
+def test_the_configuration_names_a_protocol():
+    corpus = corpus_of(many())
+    assert len(make_splits(corpus, ProtocolConfig(name="speaker_dependent_k_fold", folds=4), duplicates={})) == 4
+    with pytest.raises(
+        UnknownNameError, match="unknown protocol 'loso', expected one of folds_from, leave_one_session"
+    ):
+        make_splits(corpus, ProtocolConfig(name="loso"), duplicates={})
+    with pytest.raises(ConfigError, match="protocol 'leave_one_speaker_out' takes no 'folds'; leave it away"):
+        make_splits(corpus, ProtocolConfig(name="leave_one_speaker_out", folds=3), duplicates={})
+    with pytest.raises(ConfigError, match=r"protocol 'folds_from' needs protocol\.file"):
+        make_splits(corpus, ProtocolConfig(name="folds_from"), duplicates={})
+
+
+def test_plain_8_1_1_ignores_classes():
+    corpus = corpus_of(many(speakers=10, sentences=10))
+    split = protocols.speaker_dependent_8_1_1(corpus, stratified=False, duplicates={})[0]
+    assert [len(part) for part in split.parts().values()] == [160, 20, 20]
+    counts = [
+        sum(u.emotion == "fear" for u in split.test)
+        for split in (
+            protocols.speaker_dependent_8_1_1(corpus, seed=s, stratified=False, duplicates={})[0] for s in range(8)
+        )
+    ]
+    assert len(set(counts)) > 1
+
+
+def test_folds_from_a_table(tmp_path):
+    corpus = corpus_of(many(speakers=5))
+    file = tmp_path / "folds.csv"
+    file.write_text("id,fold\n" + "\n".join(f"{u.id},{u.speaker}" for u in corpus))
+    folds = protocols.folds_from(corpus, file=file, duplicates={})
+    assert len(folds) == 5
+    assert folds[0].disjoint_by == ("speaker",)  # seen from the file, and kept for validation
+    file.write_text("id,fold\n" + "\n".join(f"{u.id},{i % 3}" for i, u in enumerate(corpus)))
+    assert protocols.folds_from(corpus, file=file, duplicates={})[0].disjoint_by == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name,fold\nx,1\n", "not a table of folds; expected a CSV with the columns id and fold"),
+        ("id,fold\nnobody,1\n", "utterance 'nobody' is not in made"),
+        ("id,fold\n00anger,1\n00anger,2\n", "utterance '00anger' is tested twice"),
+        ("id,fold\n00anger,1\n", "31 utterances have no fold, '00fear' among them"),
+    ],
+)
+def test_tables_of_folds_that_are_refused(tmp_path, text, message):
+    (tmp_path / "folds.csv").write_text(text)
+    with pytest.raises(SplitError, match=message):
+        protocols.folds_from(corpus_of(many()), file=tmp_path / "folds.csv", duplicates={})
+
+
+def test_fold_files_that_are_not_there(tmp_path):
+    corpus = corpus_of(many())
+    with pytest.raises(StorageError, match="No such file or directory; name a CSV of id,fold or a folder"):
+        protocols.folds_from(corpus, file=tmp_path / "nowhere.csv", duplicates={})
+    with pytest.raises(SplitError, match=r"no test_fold_1\.jsonl in it"):
+        protocols.folds_from(corpus, file=tmp_path, duplicates={})
+    (tmp_path / "test_fold_1.jsonl").write_text("not json\n")
+    with pytest.raises(SplitError, match="'not json' is not a JSON object with a key"):
+        protocols.folds_from(corpus, file=tmp_path, duplicates={})
+    (tmp_path / "test_fold_1.jsonl").write_text("\n".join(json.dumps({"key": f"made-{u.id}"}) for u in corpus))
+    with pytest.raises(SplitError, match="one fold has nothing to train on; give at least 2 folds"):
+        protocols.folds_from(corpus, file=tmp_path / "test_fold_1.jsonl", duplicates={})
+
+
+def test_emobox_folds(protocol_files, emodb_root, ravdess_root):
+    emodb = load_corpus("emodb", emodb_root)
+    folds = protocols.folds_from(emodb, file=protocol_files / "emobox_emodb", duplicates={})
+    assert [len(split.test) for split in folds] == [107] * 5
+    assert folds[0].disjoint_by == ()
+    named = {json.loads(line)["key"] for line in (protocol_files / "emobox_emodb" / "test_fold_3.jsonl").open()}
+    assert {f"emodb-{u.id}" for u in folds[2].test} == named
+    ravdess = load_corpus("ravdess", ravdess_root)
+    folds = protocols.folds_from(ravdess, file=protocol_files / "emobox_ravdess", duplicates={})
+    assert [len(split.test) for split in folds] == [240] * 6
+    assert folds[0].disjoint_by == ("speaker",)
+    for split in folds:
+        assert not {u.speaker for u in split.validation} & {u.speaker for u in split.train}
+
+
+def test_describe_says_who_is_tested():
+    split = protocols.leave_one_speaker_out(corpus_of(many()), duplicates={})[2]
+    assert split.describe() == "leave_one_speaker_out, fold 2: train 16, validation 8, test 8; tested speaker s2"
