@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny_model import TINY
 
 os.environ.setdefault("MPLBACKEND", "Agg")
-
-TINY = ("model.channels=8", "model.d_model=16", "model.num_nodes=6", "model.graph_channels=4", "model.num_heads=2")
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,6 @@
 """The front end against librosa, the paper's own library, on real speech and on signals made to be hard."""
 
-import sys
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,8 +8,6 @@ import soundfile
 import torch
 
 from magtfnet import LogMel, LowLevelDescriptors
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "reference"))
 
 RATE = 16_000
 

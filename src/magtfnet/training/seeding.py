@@ -9,7 +9,7 @@ import torch
 
 def derived_seed(*entropy: int) -> int:
     """Return one seed of 63 bits that all the numbers decide together."""
-    return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0] >> 1)
+    return int(np.random.SeedSequence((len(entropy), *entropy)).generate_state(1, np.uint64)[0] >> 1)
 
 
 @contextmanager
