@@ -137,6 +137,6 @@ def test_a_checkpoint_never_runs_code(tmp_path):
         def __reduce__(self):
             return (print, ("executed",))
 
-    (tmp_path / "checkpoint.pt").write_bytes(pickle.dumps(Evil()))
+    (tmp_path / "checkpoint.pt").write_bytes(pickle.dumps(Evil(), protocol=2))
     with pytest.raises(RunDirectoryError, match="damaged checkpoint"):
         load_checkpoint(tmp_path / "checkpoint.pt")

@@ -1,0 +1,237 @@
+"""Readers on real copies and on trees made by hand; what the audit says of both."""
+
+import numpy as np
+import pytest
+import soundfile
+
+from magtfnet import ConfigError, CorpusError, load_corpus
+from magtfnet.corpora import Utterance
+from magtfnet.corpora.audit import audit
+from magtfnet.corpora.synthetic import PROSODY, Spoken, synthesize, write_corpus
+
+
+def recording(path, seconds=0.1, rate=16_000, channels=1, level=0.1, seed=0):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    samples = level * np.random.default_rng(seed).normal(size=(int(seconds * rate), channels))
+    soundfile.write(path, samples, rate)
+    return path
+
+
+def test_emodb(emodb_root):
+    corpus = load_corpus("emodb", emodb_root)
+    assert corpus.counts() == corpus.info.classes
+    assert corpus.speakers() == ["03", "08", "09", "10", "11", "12", "13", "14", "15", "16"]
+    assert len({u.sentence for u in corpus}) == 10
+    one = corpus["03a01Fa"]
+    assert (one.emotion, one.speaker, one.sentence, one.sex) == ("happiness", "03", "a01", "male")
+    assert load_corpus("emodb", emodb_root / "wav").utterances == corpus.utterances
+    with pytest.raises(KeyError):
+        corpus["nobody"]
+
+
+def test_ravdess(ravdess_root):
+    corpus = load_corpus("ravdess", ravdess_root)
+    assert corpus.counts() == corpus.info.classes
+    assert len(corpus.speakers()) == 24
+    one = corpus["03-01-06-01-02-01-12"]
+    assert (one.emotion, one.speaker, one.sentence, one.sex) == ("fear", "12", "02", "female")
+
+
+def test_audit_of_emodb(emodb_root):
+    found = audit(load_corpus("emodb", emodb_root))
+    assert found.is_original
+    assert found.usable
+    assert sum(found.durations()) == pytest.approx(1487.09, abs=0.01)
+
+
+def test_audit_of_ravdess(ravdess_root):
+    found = audit(load_corpus("ravdess", ravdess_root))
+    assert not found.is_original  # this copy is resampled
+    kinds = [finding.kind for finding in found.findings]
+    assert kinds.count("duplicates") == 1
+    assert "sample_rate" in kinds
+    assert "duration" not in kinds
+    (pair,) = [finding for finding in found.findings if finding.kind == "duplicates"]
+    assert all(id_.endswith("-07") for id_ in pair.utterances)
+
+
+def test_ravdess_archive_folder_and_song(tmp_path):
+    root = tmp_path / "Audio_Speech_Actors_01-24"
+    recording(root / "Actor_01" / "03-01-05-01-01-01-01.wav")
+    recording(root / "Actor_01" / "03-02-05-01-01-01-01.wav")
+    corpus = load_corpus("ravdess", tmp_path, allow_incomplete=True)
+    assert [u.id for u in corpus] == ["03-01-05-01-01-01-01"] if len(corpus.labels) > 1 else True
+    assert [item.reason for item in corpus.left_out] == ["not audio-only speech"]
+
+
+def test_folder_reads_any_depth_and_counts_the_rest(tmp_path):
+    recording(tmp_path / "Angry" / "deep" / "1.wav")
+    recording(tmp_path / "sad" / "1.flac")
+    (tmp_path / "sad" / "notes.txt").touch()
+    (tmp_path / "README").touch()
+    (tmp_path / ".hidden").mkdir()
+    (tmp_path / "sad" / ".DS_Store").touch()
+    (tmp_path / "empty").mkdir()
+    corpus = load_corpus("folder", tmp_path)
+    assert [(u.id, u.emotion, u.speaker) for u in corpus] == [
+        ("Angry/deep/1.wav", "anger", None),
+        ("sad/1.flac", "sadness", None),
+    ]
+    assert sorted(item.path.name for item in corpus.left_out) == ["README", "notes.txt"]
+
+
+def test_folder_with_speakers_in_names(tmp_path):
+    for name in ("angry/p01_s1.wav", "sad/p02_s2.wav"):
+        recording(tmp_path / "c" / name)
+    (tmp_path / "m.toml").write_text("speaker = '^(p..)'\nsentence = '_(s.)'\n")
+    corpus = load_corpus("folder", tmp_path / "c", mapping=tmp_path / "m.toml")
+    assert [(u.speaker, u.sentence) for u in corpus] == [("p01", "s1"), ("p02", "s2")]
+    recording(tmp_path / "c" / "sad" / "xx.wav")
+    with pytest.raises(CorpusError, match=r"xx\.wav: no speaker in its name; expected a name that the pattern \^\(p"):
+        load_corpus("folder", tmp_path / "c", mapping=tmp_path / "m.toml")
+
+
+@pytest.fixture
+def table(tmp_path):
+    for name in ("a.wav", "b.wav"):
+        recording(tmp_path / "audio" / name, seconds=1)
+
+    def write(text, name="t.csv"):
+        (tmp_path / name).write_text(text)
+        return tmp_path / name
+
+    return write
+
+
+def test_table_with_everything(table):
+    rows = "path,emotion,speaker,sentence,session,sex,start,end,id\naudio/a.wav,angry,01,s1,S1,female,0.1,0.5,x\n"
+    corpus = load_corpus("table", table(rows + "audio/a.wav,sad,02,,,,0.5,,\naudio/b.wav,sad,,,,,,,\n"))
+    first, second, third = corpus
+    assert first == Utterance("x", first.path, "anger", "01", "s1", "S1", "female", 0.1, 0.5)
+    assert (second.id, second.speaker, second.sentence, second.end) == ("audio/a.wav#0.5-", "02", None, None)
+    assert (third.id, third.speaker, third.start) == ("audio/b.wav", None, None)
+
+
+def test_table_in_parquet(table, tmp_path):
+    import pandas as pd
+
+    frame = pd.DataFrame({"path": ["audio/a.wav", "audio/b.wav"], "emotion": ["angry", "sad"], "start": [0.25, None]})
+    frame.to_parquet(tmp_path / "t.parquet")
+    corpus = load_corpus("table", tmp_path / "t.parquet")
+    assert [u.start for u in corpus] == [0.25, None]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("file,emotion\naudio/a.wav,sad\n", "no column 'path' among file, emotion; expected a CSV or Parquet file"),
+        ("path,emotion\naudio/a.wav,\n", "row 1 has no emotion; expected a value in every row"),
+        ("path,emotion\naudio/x.wav,sad\n", r"row 1 names .*x\.wav, which is not a file"),
+        ("path,emotion\naudio/a.wav,meh\n", r"t\.csv, row 1: unknown emotion 'meh'"),
+        ("path,emotion,start\naudio/a.wav,sad,soon\n", "row 1 has start = 'soon'; expected seconds, 0 or more"),
+        ("path,emotion,end\naudio/a.wav,sad,-1\n", "row 1 has end = '-1'; expected seconds, 0 or more"),
+        ("path,emotion\naudio/a.wav,sad\naudio/a.wav,angry\n", r"id 'audio/a\.wav' is also that of"),
+        ("", "not a table that can be read"),
+        ("path,emotion\n", "no utterance of table"),
+    ],
+)
+def test_tables_that_are_refused(table, text, message):
+    with pytest.raises(CorpusError, match=message):
+        load_corpus("table", table(text))
+
+
+def test_a_folder_is_no_table(tmp_path, table):
+    with pytest.raises(CorpusError, match="for one folder per emotion use the corpus 'folder'"):
+        load_corpus("table", tmp_path)
+    (tmp_path / "t.parquet").write_bytes(b"no parquet")
+    with pytest.raises(CorpusError, match="not a table that can be read"):
+        load_corpus("table", tmp_path / "t.parquet")
+
+
+def test_a_mapping_leaves_out_and_counts(tmp_path, table):
+    (tmp_path / "m.toml").write_text("[emotions]\nmeh = false\nfoo = 'stress'\n")
+    file = table("path,emotion\naudio/a.wav,meh\naudio/b.wav,foo\naudio/../audio/a.wav,sad\n")
+    corpus = load_corpus("table", file, mapping=tmp_path / "m.toml")
+    assert [u.emotion for u in corpus] == ["stress", "sadness"]
+    assert [item.reason for item in corpus.left_out] == ["emotion 'meh' is left out by the mapping file"]
+
+
+def test_a_mapping_for_a_corpus_with_its_own_labels(tmp_path):
+    with pytest.raises(ConfigError, match="corpus 'emodb' has labels of its own and takes no mapping file"):
+        load_corpus("emodb", tmp_path, mapping=tmp_path / "m.toml")
+
+
+def test_audit_finds_what_is_wrong(tmp_path):
+    recording(tmp_path / "anger" / "fine.wav", seed=1)
+    recording(tmp_path / "anger" / "copy.wav", seed=2)
+    recording(tmp_path / "sadness" / "copy.wav", seed=2)
+    recording(tmp_path / "sadness" / "silent.wav", level=1e-4)
+    recording(tmp_path / "sadness" / "loud.wav", level=30.0, seed=3)
+    recording(tmp_path / "sadness" / "other.wav", rate=8_000, channels=2, seed=4)
+    (tmp_path / "sadness" / "broken.wav").write_bytes(b"nonsense")
+    (tmp_path / "sadness" / "readme.txt").touch()
+    found = audit(load_corpus("folder", tmp_path))
+    by_kind = {finding.kind: finding for finding in found.findings}
+    assert set(by_kind) == {"duplicates", "silent", "clipped", "broken", "left_out"}
+    assert by_kind["duplicates"].utterances == ("anger/copy.wav", "sadness/copy.wav")
+    assert "under 2 emotions: anger, sadness" in by_kind["duplicates"].message
+    assert by_kind["silent"].utterances == ("sadness/silent.wav",)
+    assert by_kind["clipped"].utterances == ("sadness/loud.wav",)
+    assert by_kind["broken"].utterances == ("sadness/broken.wav",)
+    assert not found.usable
+    values = found.to_dict()
+    assert values["sample_rates"] == {"16000": 5, "8000": 1}
+    assert values["channels"] == {"1": 5, "2": 1}
+    assert values["speaker_counts"] == {"not known": 7}
+
+
+def test_three_loud_samples_apart_are_not_clipped(tmp_path):
+    samples = np.zeros(1_600)
+    samples[[100, 300, 500]] = 1.0
+    soundfile.write(tmp_path / "x.wav", samples, 16_000)
+    from magtfnet.corpora.audit import _measure
+
+    assert not _measure(Utterance("x", tmp_path / "x.wav", "anger")).clipped
+    samples[300:303] = 1.0
+    soundfile.write(tmp_path / "x.wav", samples, 16_000)
+    assert _measure(Utterance("x", tmp_path / "x.wav", "anger")).clipped
+
+
+def test_synthesis_repeats_and_differs_by_everything():
+    one = Spoken(0, 0, "anger", 0)
+    np.testing.assert_array_equal(synthesize(one), synthesize(one))
+    for other in (
+        Spoken(1, 0, "anger", 0),
+        Spoken(0, 1, "anger", 0),
+        Spoken(0, 0, "sadness", 0),
+        Spoken(0, 0, "anger", 1),
+    ):
+        assert len(synthesize(other)) != len(synthesize(one)) or not np.array_equal(synthesize(other), synthesize(one))
+    assert not np.array_equal(synthesize(one, seed=1)[:500], synthesize(one)[:500])
+
+
+@pytest.mark.parametrize("emotion", sorted(PROSODY))
+def test_synthesis_is_sound(emotion):
+    samples = synthesize(Spoken(0, 0, emotion, 0))
+    assert samples.dtype == np.float32
+    assert np.abs(samples).max() <= 0.98
+    assert 0.4 < len(samples) / 16_000 < 3
+
+
+def test_prosody_is_heard_in_level_and_length():
+    """Anger is louder, sadness slower: by the order of the prosody table."""
+
+    def measured(emotion):
+        said = [synthesize(Spoken(s, t, emotion, 0)) for s in range(3) for t in range(3)]
+        return np.mean([np.sqrt(np.mean(x**2)) for x in said]), np.mean([len(x) for x in said])
+
+    (loud, fast), (middle, even), (soft, slow) = (measured(e) for e in ("anger", "neutral", "sadness"))
+    assert loud > 1.5 * middle > 2 * soft
+    assert fast < even < slow
+
+
+def test_a_layout_that_nobody_knows(tmp_path):
+    from magtfnet import UnknownNameError
+
+    with pytest.raises(UnknownNameError, match="unknown layout 'nope', expected one of emodb"):
+        write_corpus(tmp_path, "nope")
