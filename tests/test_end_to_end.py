@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 from tiny_model import TINY
@@ -20,13 +19,15 @@ def command(root, run_dir, *more):
 @pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGINT])
 def test_a_killed_training_goes_on_to_the_same_weights(synthetic_root, tmp_path, stop):
     subprocess.run(command(synthetic_root, tmp_path / "whole"), check=True, capture_output=True)
-    process = subprocess.Popen(command(synthetic_root, tmp_path / "killed"), stderr=subprocess.PIPE, text=True)
-    for line in process.stderr:
-        if line.startswith("epoch   2"):
-            process.send_signal(stop)
-            break
-    process.stderr.read()
-    assert process.wait() == (130 if stop == signal.SIGINT else -signal.SIGKILL)
+    with subprocess.Popen(
+        command(synthetic_root, tmp_path / "killed"), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
+        for line in process.stderr:
+            if line.startswith("epoch   2"):
+                process.send_signal(stop)
+                break
+        process.stderr.read()
+    assert process.returncode == (130 if stop == signal.SIGINT else -signal.SIGKILL)
     assert (tmp_path / "killed" / "checkpoint.pt").exists()
     assert not (tmp_path / "killed" / "metrics.json").exists()
     done = subprocess.run(
@@ -40,12 +41,9 @@ def test_a_killed_training_goes_on_to_the_same_weights(synthetic_root, tmp_path,
     assert not list((tmp_path / "killed").glob("*.part"))
 
 
-def test_output_to_a_closed_pipe_is_no_traceback(synthetic_root):
-    process = subprocess.Popen(
+def test_output_to_a_closed_pipe_is_no_traceback():
+    with subprocess.Popen(
         [sys.executable, "-m", "magtfnet", "corpora"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    process.stdout.close()
-    deadline = time.monotonic() + 30
-    while process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert "Traceback" not in process.stderr.read()
+    ) as process:
+        process.stdout.close()
+        assert "Traceback" not in process.stderr.read()

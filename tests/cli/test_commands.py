@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from pathlib import Path
 
 import pytest
 import soundfile
@@ -186,7 +187,7 @@ def test_demo_on_nothing(cli, tmp_path):
     for word in ("report: ", "bundle: ", "labelled ", "try it: magtfnet predict "):
         assert word in found.out
     report = next(line for line in found.out.splitlines() if line.startswith("report: ")).removeprefix("report: ")
-    assert "<svg" in open(report, encoding="utf-8").read()  # noqa: PTH123, SIM115
+    assert "<svg" in Path(report).read_text(encoding="utf-8")
 
 
 def test_demo_on_a_corpus(cli, tmp_path, synthetic_root):

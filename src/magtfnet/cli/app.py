@@ -11,6 +11,8 @@ from magtfnet import __version__
 from magtfnet.cli import check, corpora, demo, evaluate, predict, synthesize, train
 from magtfnet.errors import MagtfnetError, MissingExtraError
 
+INTERRUPTED = 130
+
 app = typer.Typer(
     help="Speech emotion recognition with MAGTF-Net, from the waveform to the emotion.",
     no_args_is_help=True,
@@ -47,11 +49,11 @@ def main() -> None:
     except TyperException as error:
         message = error.format_message().replace("\n", " ").rstrip(".")
         if message:
-            command = " ".join(["magtfnet", *sys.argv[1:2]]) if sys.argv[1:2] in ([c] for c in _names()) else "magtfnet"
-            _leave(f"{message}; see '{command} --help'", 2)
+            named = [word for word in sys.argv[1:2] if word in _names()]
+            _leave(f"{message}; see '{' '.join(['magtfnet', *named])} --help'", 2)
         sys.exit(2)  # the help was shown in its place
     except (Abort, KeyboardInterrupt):
-        _leave("interrupted; what was finished is kept, 'train --resume' goes on", 130)
+        code = INTERRUPTED
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] == "magtfnet":
             raise
@@ -61,6 +63,8 @@ def main() -> None:
         sys.exit(1)
     except OSError as error:
         _leave(_storage_message(error), 2)
+    if code == INTERRUPTED:
+        _leave("interrupted; what was finished is kept, 'train --resume' goes on", INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -54,8 +54,10 @@ def train(
 
     from magtfnet.cli.announce import TerminalAnnounce
     from magtfnet.experiments.cross_validation import plan, train_all
+    from magtfnet.experiments.training_run import check_settings
     from magtfnet.training.device import choose_device
 
+    check_settings(settings, len(copy.labels))
     runs = plan(copy, settings, range(seed, seed + seeds), fold)
     say(f"{len(copy)} utterances of {copy.name}, {settings.model.name}, on {choose_device(settings.training.device)}")
     with progress_bar() as progress:

@@ -142,12 +142,22 @@ def prepare_training(
         ConfigError: the model refuses its configuration, or the device is not there.
         AudioError: a recording that cannot be used.
     """
-    choose_device(config.training.device)
-    with seeded(0):
-        build(len(corpus.labels), config.audio, config.features, config.model)
+    check_settings(config, len(corpus.labels))
     store = FeatureStore(cache or default_cache(), config.audio, config.features)
     store.extract([recording_of(utterance) for utterance in utterances], progress)
     return store
+
+
+def check_settings(config: ExperimentConfig, num_classes: int) -> None:
+    """Find what is wrong with a configuration before any work is done.
+
+    Raises:
+        UnknownNameError: no such model.
+        ConfigError: the model or the front end refuses its configuration, or the device is not there.
+    """
+    choose_device(config.training.device)
+    with seeded(0):
+        build(num_classes, config.audio, config.features, config.model)
 
 
 def _data(store: FeatureStore, utterances: Sequence[Utterance], labels: LabelSet) -> TrainingData:
