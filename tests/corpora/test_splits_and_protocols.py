@@ -222,7 +222,8 @@ def test_emobox_folds(protocol_files, emodb_root, ravdess_root):
     folds = protocols.folds_from(emodb, file=protocol_files / "emobox_emodb", duplicates={})
     assert [len(split.test) for split in folds] == [107] * 5
     assert folds[0].disjoint_by == ()
-    named = {json.loads(line)["key"] for line in (protocol_files / "emobox_emodb" / "test_fold_3.jsonl").open()}
+    lines = (protocol_files / "emobox_emodb" / "test_fold_3.jsonl").read_text().splitlines()
+    named = {json.loads(line)["key"] for line in lines}
     assert {f"emodb-{u.id}" for u in folds[2].test} == named
     ravdess = load_corpus("ravdess", ravdess_root)
     folds = protocols.folds_from(ravdess, file=protocol_files / "emobox_ravdess", duplicates={})

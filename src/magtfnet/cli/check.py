@@ -6,7 +6,7 @@ from typing import Any
 import typer
 
 from magtfnet.cli.options import AsJson, CorpusName, CorpusRoot, Labels
-from magtfnet.cli.terminal import progress_bar, show, show_table
+from magtfnet.cli.terminal import progress_bar, show
 
 
 def check(corpus: CorpusName, root: CorpusRoot, labels: Labels = None, as_json: AsJson = False) -> None:
@@ -38,10 +38,12 @@ def _print(values: dict[str, Any], *, published: bool) -> None:
         ("channels", _counts(values["channels"])),
         ("container", _counts(values["containers"])),
         ("emotions", _counts(values["classes"])),
-        ("speakers", f"{values['speakers']}: {_counts(values['speaker_counts'])}"),
+        ("speakers", f"{values['speakers']} ({_counts(values['speaker_counts'])})"),
         ("sex", _counts(values["sex_counts"])),
     ]
-    show_table(f"{values['corpus']} at {values['root']}", ("", "found"), rows)
+    show(f"{values['corpus']} at {values['root']}")
+    for name, found in rows:
+        show(f"  {name:<12} {found}")
     for finding in values["findings"]:
         show(f"! {finding['message']}")
     if not values["usable"]:
@@ -57,4 +59,4 @@ def _print(values: dict[str, Any], *, published: bool) -> None:
 def _counts(counts: dict[str, int], unit: str = "") -> str:
     if len(counts) == 1:
         return f"{next(iter(counts))}{unit}, all"
-    return ", ".join(f"{name}{unit} {count}" for name, count in counts.items())
+    return ", ".join(f"{name}{unit}: {count}" for name, count in counts.items())
