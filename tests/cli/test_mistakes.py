@@ -227,6 +227,7 @@ def test_divergence(cli, synthetic_root, tmp_path):
     found = cli("train", "synthetic", synthetic_root, "--protocol", "speaker_dependent_8_1_1", *QUICK, *wild,
                 "--run-dir", tmp_path / "run")  # fmt: skip
     assert_refused(found, "the loss became", "lower training.learning_rate")
+    assert not (tmp_path / "run").exists()
 
 
 def test_too_many_speakers_for_a_layout(cli, tmp_path):

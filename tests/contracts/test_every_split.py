@@ -87,7 +87,7 @@ def test_splits_save_and_load(splits, tmp_path):
     _, corpus, made = splits
     for split in made:
         split.save(tmp_path / "split.csv")
-        assert type(split).load(tmp_path / "split.csv", corpus) == split
+        assert type(split).load(tmp_path / "split.csv", corpus, duplicates={}) == split
 
 
 @pytest.mark.parametrize("name", [n for n in PROTOCOLS if n not in ("folds_from", "leave_one_speaker_out")])

@@ -3,7 +3,9 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
+import soundfile
 
 from magtfnet import ConfigError, LeakError, Split, SplitError, StorageError, UnknownNameError, load_corpus, protocols
 from magtfnet.config import ProtocolConfig
@@ -33,7 +35,7 @@ def many(speakers=4, sentences=4, **changes):
 def test_an_utterance_on_two_sides_is_refused():
     a, b, c = said("a"), said("b"), said("c")
     with pytest.raises(LeakError, match="utterance 'a' stands in both train and test; a split must keep every"):
-        Split("mine", 0, (a,), (b,), (a, c))
+        Split("mine", 0, (a,), (b,), (a, c), duplicates={})
 
 
 def test_equal_recordings_on_two_sides_are_refused():
@@ -42,27 +44,37 @@ def test_equal_recordings_on_two_sides_are_refused():
         Split("mine", 0, (a,), (b,), (c,), duplicates={"a": "same", "b": "same"})
 
 
+def test_recordings_are_compared_where_nobody_did(tmp_path):
+    paths = [tmp_path / name for name in ("a.wav", "b.flac", "c.wav")]
+    tone, other = ((9_000 * np.sin(np.arange(4_000) / step)).astype(np.int16) for step in (7, 9))
+    for path, samples in zip(paths, (tone, tone, other), strict=True):
+        soundfile.write(path, samples, 16_000)
+    a, b, c = (Utterance(path.name, path, "anger") for path in paths)
+    with pytest.raises(LeakError, match=r"recording 'a\.wav' stands in both train and test"):
+        Split("mine", 0, (a,), (c,), (b,))
+
+
 def test_one_file_under_two_ids_is_refused():
     a, b = said("a"), said("b")
     with pytest.raises(LeakError, match=r"recording '/nowhere/a\.wav None None' stands in both train and test"):
-        Split("mine", 0, (a,), (b,), (replace(a, id="other name"),))
+        Split("mine", 0, (a,), (b,), (replace(a, id="other name"),), duplicates={})
 
 
 @pytest.mark.parametrize("key", ["speaker", "sentence", "session"])
 def test_whoever_must_be_apart_is_refused_on_two_sides(key):
     a, b, c = said("a", **{key: "x"}), said("b", **{key: "y"}), said("c", **{key: "x"})
     with pytest.raises(LeakError, match=f"{key} 'x' stands in both train and test"):
-        Split("mine", 0, (a,), (b,), (c,), disjoint_by=(key,))
+        Split("mine", 0, (a,), (b,), (c,), disjoint_by=(key,), duplicates={})
     with pytest.raises(SplitError, match=f"mine needs the {key} of every utterance, and 'd' has none; give it"):
-        Split("mine", 0, (a,), (b,), (said("d"),), disjoint_by=(key,))
+        Split("mine", 0, (a,), (b,), (said("d"),), disjoint_by=(key,), duplicates={})
 
 
 def test_empty_parts_and_unlearnt_classes_are_refused():
     a, b, c = said("a"), said("b"), said("c", "fear")
     with pytest.raises(SplitError, match="the validation part is empty; use fewer folds"):
-        Split("mine", 0, (a,), (), (b,))
+        Split("mine", 0, (a,), (), (b,), duplicates={})
     with pytest.raises(SplitError, match="class 'fear' is in the test part but has no training utterance; leave"):
-        Split("mine", 0, (a,), (b,), (c,))
+        Split("mine", 0, (a,), (b,), (c,), duplicates={})
 
 
 def test_a_table_that_is_no_split_is_refused(tmp_path):
@@ -70,16 +82,16 @@ def test_a_table_that_is_no_split_is_refused(tmp_path):
     split = protocols.speaker_dependent_k_fold(corpus, folds=3, duplicates={})[0]
     file = tmp_path / "split.csv"
     with pytest.raises(StorageError, match="No such file"):
-        Split.load(file, corpus)
+        Split.load(file, corpus, duplicates={})
     file.write_text("a,b\n1,2\n")
     with pytest.raises(SplitError, match="not a split; expected a CSV with the columns id, part"):
-        Split.load(file, corpus)
+        Split.load(file, corpus, duplicates={})
     split.save(file)
     with pytest.raises(SplitError, match="is not in made at /nowhere; use its copy"):
-        Split.load(file, corpus_of(many(speakers=2)))
+        Split.load(file, corpus_of(many(speakers=2)), duplicates={})
     file.write_text(file.read_text().replace(",train,", ",tarin,", 1))
     with pytest.raises(SplitError, match="unknown part 'tarin', expected one of train, validation, test"):
-        Split.load(file, corpus)
+        Split.load(file, corpus, duplicates={})
 
 
 def test_a_leak_that_was_written_into_a_table_is_refused(tmp_path):
@@ -92,7 +104,7 @@ def test_a_leak_that_was_written_into_a_table_is_refused(tmp_path):
     lines[moved] = lines[moved].replace(",train,", ",test,")
     file.write_text("\n".join(lines))
     with pytest.raises(LeakError, match=r"speaker 's[0-9]' stands in both train and test"):
-        Split.load(file, corpus)
+        Split.load(file, corpus, duplicates={})
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,11 @@ def test_the_configuration_is_written_and_reads_back(trained, tiny_config):
 
 def test_history_and_page(trained):
     history = trained.history
+    cost = json.loads((trained.folder / "metrics.json").read_text())["training"]
+    assert cost["epochs"] == 2
+    assert cost["best_epoch"] in (1, 2)
+    assert 0 < cost["seconds_per_epoch"] < 600
+    assert 50 < cost["peak_memory_mib"] < 100_000
     assert [row["epoch"] for row in history] == [1, 2]
     page = (trained.folder / "report.html").read_text()
     assert page.count("<svg") == 2

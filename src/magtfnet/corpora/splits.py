@@ -2,11 +2,12 @@
 
 import csv
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
 from magtfnet.corpora.base import Corpus, Utterance
+from magtfnet.corpora.duplicates import find_duplicates
 from magtfnet.errors import LeakError, SplitError, StorageError
 
 PARTS = ("train", "validation", "test")
@@ -25,12 +26,14 @@ class Split:
         validation: what selects epochs and everything else.
         test: read once, after selection.
         disjoint_by: which of speaker, sentence and session stand on one side only.
-        duplicates: utterance id to a key that utterances with the same samples share.
+        duplicates: utterance id to a key that utterances with the same samples share, as ``find_duplicates`` returns
+            it; where it is not given, the recordings are compared here.
 
     Raises:
         LeakError: an utterance, its duplicate or one of ``disjoint_by`` stands on two sides.
         SplitError: a part is empty, a class of the others is missing from training, or a key of ``disjoint_by`` is
             unknown for an utterance.
+        AudioError: recordings that must be compared cannot be read.
     """
 
     protocol: str
@@ -39,9 +42,12 @@ class Split:
     validation: tuple[Utterance, ...]
     test: tuple[Utterance, ...]
     disjoint_by: tuple[str, ...] = ()
-    duplicates: Mapping[str, str] = field(default_factory=dict)
+    duplicates: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
+        if self.duplicates is None:
+            utterances = {utterance.id: utterance for part in self.parts().values() for utterance in part}
+            object.__setattr__(self, "duplicates", find_duplicates(utterances.values()))
         for name, part in self.parts().items():
             if not part:
                 raise SplitError(f"{self.protocol}, fold {self.fold}: the {name} part is empty; use fewer folds")
@@ -75,12 +81,12 @@ class Split:
             writer.writerow(COLUMNS)
             for name, part in self.parts().items():
                 for u in part:
-                    row = (u.id, name, u.emotion, u.speaker, u.sentence, u.session, self.duplicates.get(u.id))
+                    row = (u.id, name, u.emotion, u.speaker, u.sentence, u.session, (self.duplicates or {}).get(u.id))
                     writer.writerow((*row, self.protocol, self.fold, " ".join(self.disjoint_by)))
 
     @classmethod
-    def load(cls, path: Path, corpus: Corpus) -> "Split":
-        """Read a split that was saved, of the same corpus, and check it again.
+    def load(cls, path: Path, corpus: Corpus, duplicates: Mapping[str, str] | None = None) -> "Split":
+        """Read a split that was saved, of the same corpus, and check it again; recordings are compared anew.
 
         Raises:
             SplitError: the file is not such a table, or names an utterance that the corpus does not have.
@@ -111,13 +117,13 @@ class Split:
             tuple(parts["validation"]),
             tuple(parts["test"]),
             disjoint_by=tuple(first["disjoint_by"].split()),
-            duplicates={row["id"]: row["recording"] for row in rows if row["recording"]},
+            duplicates=duplicates,
         )
 
     def _recording(self, utterance: Utterance) -> str:
         # Two ids of one file and the same times are one recording even where nobody compared samples.
         place = f"{utterance.path} {utterance.start} {utterance.end}"
-        return self.duplicates.get(utterance.id, place)
+        return (self.duplicates or {}).get(utterance.id, place)
 
     def _known(self, utterance: Utterance, key: str) -> str:
         value: str | None = getattr(utterance, key)

@@ -23,7 +23,7 @@ def learning_curve(history: Sequence[Mapping[str, float]]) -> str:
         loss.plot(
             epochs, [row["validation_loss"] for row in history], label="validation", linestyle="--", color="#c2571a"
         )
-        loss.set(xlabel="epoch", ylabel="loss (label-smoothed cross-entropy, nats)")
+        loss.set(xlabel="epoch", ylabel="loss (nats)")
         score.plot(epochs, [100 * row["validation_WA"] for row in history], label="WA", color="#1b6ca8")
         score.plot(epochs, [100 * row["validation_UA"] for row in history], label="UA", linestyle="--", color="#c2571a")
         score.set(xlabel="epoch", ylabel="validation accuracy (%)", ylim=(0, 100))

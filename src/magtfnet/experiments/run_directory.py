@@ -67,8 +67,11 @@ class RunDirectory:
             if not (self.path / "config.toml").exists():
                 raise RunDirectoryError(f"{self.path}: not a run directory, no config.toml; choose another --run-dir")
 
-    def open(self, config: ExperimentConfig, facts: Mapping[str, Any], *, resume: bool) -> None:
+    def open(self, config: ExperimentConfig, facts: Mapping[str, Any], *, resume: bool) -> bool:
         """Make the directory with its configuration, or check that what is resumed is the same experiment.
+
+        Returns:
+            whether it was made.
 
         Raises:
             RunDirectoryError: see ``refuse_if_there``; or another configuration, corpus, split or seed.
@@ -76,10 +79,11 @@ class RunDirectory:
         self.refuse_if_there(resume=resume)
         if (self.path / "config.toml").exists():
             self._refuse_other_experiment(config, facts)
-            return
+            return False
         self.path.mkdir(parents=True, exist_ok=True)
         self.write_text("environment.json", _json({**facts, **environment()}))
         self.write_text("config.toml", tomli_w.dumps(to_plain(config)))
+        return True
 
     def write_text(self, name: str, text: str) -> Path:
         """Write a file to a temporary name, then rename it."""
@@ -143,6 +147,16 @@ def environment() -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "command": " ".join(["magtfnet", *sys.argv[1:]]),
     }
+
+
+def peak_memory_mib() -> float | None:
+    """Return the most memory that this process has held so far, in MiB; None where the system does not say."""
+    try:
+        import resource
+    except ModuleNotFoundError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10  # bytes there, KiB elsewhere
 
 
 def _version(name: str) -> str:

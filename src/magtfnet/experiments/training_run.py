@@ -1,5 +1,7 @@
 """One training: a corpus, a split, a configuration and a seed in; a run directory out."""
 
+import shutil
+import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,10 +9,11 @@ from typing import Any
 
 from magtfnet.config import ExperimentConfig
 from magtfnet.corpora import Corpus, Split, Utterance
+from magtfnet.errors import DivergenceError
 from magtfnet.evaluation import EvaluationReport
 from magtfnet.evaluation.page import report_page
 from magtfnet.experiments.model_card import model_card
-from magtfnet.experiments.run_directory import RunDirectory, environment
+from magtfnet.experiments.run_directory import RunDirectory, environment, peak_memory_mib
 from magtfnet.experiments.scoring import recording_of, score
 from magtfnet.features import FeatureStore
 from magtfnet.features.store import default_cache
@@ -99,7 +102,7 @@ def train(
         "fold": split.fold,
         "seed": seed,
     }
-    directory.open(config, facts, resume=resume)
+    is_new = directory.open(config, facts, resume=resume)
     if directory.complete:
         report = EvaluationReport.from_predictions(directory.path / "predictions.csv")
         return TrainedRun(run_name(split, seed), directory.path, report, directory.read_history())
@@ -107,18 +110,23 @@ def train(
     training = _data(store, split.train, corpus.labels)
     if config.features.standardize:
         standardizer.fit(training.batch(piece)[0] for piece in training.in_order())
-    result = fit(
-        model,
-        standardizer,
-        training,
-        _data(store, split.validation, corpus.labels),
-        config.training,
-        seed=seed,
-        device=device,
-        checkpoint=directory.checkpoint,
-        on_epoch=on_epoch,
-        progress=progress,
-    )
+    try:
+        result = fit(
+            model,
+            standardizer,
+            training,
+            _data(store, split.validation, corpus.labels),
+            config.training,
+            seed=seed,
+            device=device,
+            checkpoint=directory.checkpoint,
+            on_epoch=on_epoch,
+            progress=progress,
+        )
+    except DivergenceError:
+        if is_new:  # nothing in it is worth going on from
+            shutil.rmtree(directory.path)
+        raise
     provenance = facts | {"licence": corpus.info.licence, "device": device.type, **_versions()}
     bundle = Bundle(
         model, standardizer, corpus.labels, config.audio, config.features, config.model, provenance=provenance
@@ -203,5 +211,11 @@ def _write_results(
         Bundle(
             **{key: getattr(bundle, key) for key in bundle.__dataclass_fields__} | {"scores": scores, "card": card}
         ).save(directory.bundle)
-    directory.write_metrics(scores | {"best_epoch": result.best_epoch, "epochs": len(result.history)})
+    cost = {
+        "best_epoch": result.best_epoch,
+        "epochs": len(result.history),
+        "seconds_per_epoch": statistics.median(row["seconds"] for row in result.history),
+        "peak_memory_mib": peak_memory_mib(),
+    }
+    directory.write_metrics(scores | {"training": cost})
     directory.checkpoint.unlink(missing_ok=True)
