@@ -14,11 +14,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from magtfnet.errors import ConfigError
 
+LONGEST_WINDOW = 65_536
+"""In samples: about four seconds at 16 kHz. Anything longer is a slip of the hand."""
+
 
 class Settings(BaseModel):
     """A frozen group of values that refuses unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class AudioConfig(Settings):
@@ -32,9 +35,9 @@ class AudioConfig(Settings):
 class StftConfig(Settings):
     """Short-time Fourier transform: Hann window, centred, zeros at both ends."""
 
-    n_fft: int = Field(512, ge=2)
-    win_length: int = Field(400, ge=2)
-    hop_length: int = Field(160, ge=1)
+    n_fft: int = Field(512, ge=2, le=LONGEST_WINDOW, multiple_of=2)
+    win_length: int = Field(400, ge=2, le=LONGEST_WINDOW)
+    hop_length: int = Field(160, ge=1, le=LONGEST_WINDOW)
 
     @model_validator(mode="after")
     def _window_fits(self) -> Self:
@@ -46,7 +49,7 @@ class StftConfig(Settings):
 class LogMelConfig(Settings):
     """Natural logarithm of the power in Slaney mel bands, of at least ``floor``."""
 
-    n_mels: int = Field(40, ge=1)
+    n_mels: int = Field(40, ge=1, le=1024)
     f_min: float = Field(0.0, ge=0)
     f_max: float = Field(8_000.0, gt=0)
     floor: float = Field(1e-10, gt=0)
@@ -55,10 +58,10 @@ class LogMelConfig(Settings):
 class LldConfig(Settings):
     """Low-level descriptors by librosa's definitions; ``frame_length`` is that of RMS and zero-crossing rate."""
 
-    frame_length: int = Field(512, ge=2)
+    frame_length: int = Field(512, ge=2, le=LONGEST_WINDOW, multiple_of=2)
     roll_percent: float = Field(0.85, gt=0, lt=1)
     contrast_f_min: float = Field(100.0, gt=0)
-    contrast_bands: int = Field(6, ge=1)
+    contrast_bands: int = Field(6, ge=1, le=16)
     contrast_quantile: float = Field(0.02, gt=0, lt=1)
 
 
@@ -75,7 +78,7 @@ class FeatureConfig(Settings):
 class ModelConfig(BaseModel):
     """A registered model by name, and the values that its builder is given beside its defaults."""
 
-    model_config = ConfigDict(frozen=True, extra="allow", protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False, protected_namespaces=())
     name: str = "magtf_net"
 
     @property

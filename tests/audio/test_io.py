@@ -143,6 +143,39 @@ def test_a_file_from_a_pipe_promises_no_size(tmp_path, placeholder):
     assert read_audio(path).num_samples == 8_000
 
 
+def stream_info(path, total):
+    """Set the 36 bits of a FLAC file's total number of samples."""
+    data = bytearray(path.read_bytes())
+    place = data.index(b"fLaC") + 8 + 13
+    data[place] = (data[place] & 0xF0) | (total >> 32)
+    data[place + 1 : place + 5] = struct.pack(">I", total & 0xFFFF_FFFF)
+    path.write_bytes(data)
+    return path
+
+
+def test_a_stream_that_does_not_know_its_length(tmp_path):
+    path = written(tmp_path / "x.flac", tone(seconds=2), container="FLAC")
+    stream_info(path, 0)
+    with pytest.raises(
+        UnreadableAudioError, match="its header does not say how long it is; decode and encode it again"
+    ):
+        read_audio(path)
+
+
+def test_a_stream_that_promises_more_than_memory(tmp_path):
+    path = stream_info(written(tmp_path / "x.flac", tone(seconds=2), container="FLAC"), 2**36 - 1)
+    with pytest.raises(TruncatedAudioError, match=r"copy (it again|or cut it)"):
+        read_audio(path)
+
+
+def test_a_truncated_rf64(tmp_path):
+    path = written(tmp_path / "x.wav", tone(), container="RF64")
+    assert read_audio(path).num_samples == 8_000
+    path.write_bytes(path.read_bytes()[:-1_000])
+    with pytest.raises(TruncatedAudioError, match="1000 of the bytes"):
+        read_audio(path)
+
+
 def test_a_header_that_promises_gigabytes_is_truncated_not_allocated(tmp_path):
     path = written(tmp_path / "x.wav", tone())
     data = bytearray(path.read_bytes())

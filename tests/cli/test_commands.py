@@ -58,7 +58,7 @@ def test_train_folds_and_seeds_and_resume(cli, synthetic_root, tmp_path):
                "--seeds", 2, *SETTINGS, "--run-dir", tmp_path / "run")  # fmt: skip
     found = cli(*command)
     assert found.code == 0
-    assert "WA over 6 runs: " in found.out
+    assert "WA over 6 runs: mean " in found.out
     assert "run 6 of 6, seed 1" in found.err
     assert cli(*command).code == 2
     again = cli(*command, "--resume")
@@ -132,6 +132,24 @@ def test_predict_reports_a_bad_file_and_does_the_rest(cli, bundle, files, tmp_pa
     assert [bool(row["error"]) for row in rows] == [False, True, True, False]
 
 
+def test_names_that_are_hard_to_print(cli, bundle, files, tmp_path):
+    import shutil
+
+    shutil.copy(files[0], tmp_path / "two\nlines\t.wav")
+    found = cli("predict", bundle, tmp_path / "two\nlines\t.wav")
+    assert found.code == 0
+    assert len(found.out.splitlines()) == 1
+    assert "two\\nlines\\t.wav\t" in found.out
+
+
+def test_an_emotion_with_a_dollar_sign_is_drawn(cli, tmp_path):
+    write_corpus(tmp_path / "c", "folder", speakers=2, sentences=3, emotions=("anger", "sadness"), takes=1)
+    (tmp_path / "m.toml").write_text("[emotions]\nanger = '$a_$'\n")
+    found = cli("train", "folder", tmp_path / "c", "--labels", tmp_path / "m.toml", "--protocol",
+                "speaker_dependent_8_1_1", *SETTINGS, "--run-dir", tmp_path / "run")  # fmt: skip
+    assert found.code == 0, found.err
+
+
 def test_evaluate(cli, bundle, tmp_path):
     write_corpus(tmp_path / "other", "folder", speakers=1, sentences=3, emotions=("anger", "fear", "sadness"), takes=1)
     found = cli("evaluate", bundle, "folder", tmp_path / "other", "--out", tmp_path / "out")
@@ -142,7 +160,9 @@ def test_evaluate(cli, bundle, tmp_path):
     values = json.loads(cli("evaluate", bundle, "folder", tmp_path / "other", "--json").out)
     assert values["unknown_emotions"] == {"fear": 3}
     assert values["utterances"] == 6
-    assert cli("evaluate", bundle, "folder", tmp_path / "other", "--out", tmp_path / "out").code == 2
+    found = cli("evaluate", bundle, "folder", tmp_path / "other", "--out", tmp_path / "out")
+    assert found.code == 2
+    assert "is there already; choose another --out" in found.err
 
 
 def test_evaluate_on_the_training_corpus_says_so(cli, bundle, synthetic_root):

@@ -55,6 +55,12 @@ def train(cli, synthetic_root, tmp_path):
         (["--protocol", "speaker_dependent_k_fold", "--folds", "40"], ["class 'anger' has 16 utterances", "use fewer"]),
         (["--protocol", "leave_one_session_out"], ["needs the session of every utterance", "give it"]),
         (["--protocol", "leave_one_speaker_out", "--folds", "3"], ["takes no 'folds'; leave it away"]),
+        (["--protocol", "leave_one_speaker_out", "--folds", "5"], ["takes no 'folds'; leave it away"]),
+        (["--protocol", "folds_from", "--folds-file", "it's.csv"], ["it's.csv: No such file", "name a CSV of id,fold"]),
+        (["--set", "training.learning_rate=inf"], ["training.learning_rate = inf: input should be a finite number"]),
+        (["--set", "model.ffn_dim=10000000000000"], ["model.ffn_dim = 10000000000000: input should be less than"]),
+        (["--set", "features.stft.n_fft=1000000000000"], ["features.stft.n_fft = 1000000000000: input should be less"]),
+        (["--set", "features.lld.contrast_bands=5000"], ["contrast_bands = 5000: input should be less than or equal"]),
         (["--protocol", "leave_one_speaker_out", "--fold", "7"], ["has folds 0 to 3, found 7; choose one of them"]),
         (["--protocol", "folds_from"], ["needs protocol.file"]),
         (["--protocol", "folds_from", "--folds-file", "nowhere.csv"], ["nowhere.csv", "name a CSV of id,fold"]),
@@ -232,6 +238,7 @@ def test_divergence(cli, synthetic_root, tmp_path):
 
 def test_too_many_speakers_for_a_layout(cli, tmp_path):
     assert_refused(cli("synthesize", tmp_path / "e", "--layout", "emodb", "--speakers", 11), "ask for fewer")
+    assert not (tmp_path / "e").exists()
     assert_refused(
         cli("synthesize", tmp_path / "x", "--layout", "nope"), "unknown layout 'nope', expected one of emodb"
     )
@@ -241,6 +248,7 @@ def test_a_demo_of_half_a_corpus(cli, tmp_path):
     assert_refused(
         cli("demo", "emodb", "--out", tmp_path / "d"), "takes a corpus and its root, or neither; give CORPUS"
     )
+    assert_refused(cli("demo", "nosuch", "/x", "--out", tmp_path / "d"), "unknown corpus 'nosuch'")
     assert not (tmp_path / "d").exists()
 
 

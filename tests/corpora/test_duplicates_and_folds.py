@@ -55,6 +55,21 @@ def test_overlapping_parts_of_a_file_belong_together(tmp_path):
     assert len(set(keys.values())) == 1
 
 
+def test_a_link_is_the_same_recording(tmp_path, generator):
+    soundfile.write(tmp_path / "a.wav", generator.normal(size=16_000), 16_000)
+    (tmp_path / "b.wav").symlink_to(tmp_path / "a.wav")
+    parts = [utterance(tmp_path / "a.wav", 0.0, 0.9), utterance(tmp_path / "b.wav", 0.1, 0.95)]
+    assert len(find_duplicates(parts)) == 2
+
+
+def test_a_part_that_reaches_past_the_end_is_compared_as_it_is_read(tmp_path, generator):
+    samples = generator.normal(size=8_000)
+    soundfile.write(tmp_path / "a.wav", samples, 16_000)
+    soundfile.write(tmp_path / "b.wav", samples, 16_000)
+    parts = [utterance(tmp_path / "a.wav"), utterance(tmp_path / "b.wav", 0.0, 0.505)]
+    assert len(find_duplicates(parts)) == 2
+
+
 def test_an_unreadable_recording_is_named(tmp_path):
     for name in ("a.wav", "b.wav"):
         (tmp_path / name).write_bytes(b"no audio")

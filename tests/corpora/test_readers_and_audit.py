@@ -113,6 +113,16 @@ def test_table_with_everything(table):
     assert (third.id, third.speaker, third.start) == ("audio/b.wav", None, None)
 
 
+def test_table_with_a_comma_too_many_and_patterns(table, tmp_path):
+    file = table("path,emotion\naudio/a.wav,sad,\naudio/b.wav,angry,\n")
+    with pytest.raises(CorpusError, match="not a table that can be read .*does not match length of data"):
+        load_corpus("table", file)
+    table("path,emotion\naudio/a.wav,sad\n")
+    (tmp_path / "m.toml").write_text("speaker = '(.)'\n")
+    with pytest.raises(ConfigError, match="a table has columns for speakers and sentences; take the patterns out"):
+        load_corpus("table", tmp_path / "t.csv", mapping=tmp_path / "m.toml")
+
+
 def test_table_in_parquet(table, tmp_path):
     import pandas as pd
 
@@ -130,6 +140,8 @@ def test_table_in_parquet(table, tmp_path):
         ("path,emotion\naudio/x.wav,sad\n", r"row 1 names .*x\.wav, which is not a file"),
         ("path,emotion\naudio/a.wav,meh\n", r"t\.csv, row 1: unknown emotion 'meh'"),
         ("path,emotion,start\naudio/a.wav,sad,soon\n", "row 1 has start = 'soon'; expected seconds, 0 or more"),
+        ("path;emotion\naudio/a.wav;sad\n", "no column 'path' among path;emotion; expected .*, separated by commas"),
+        ("path,emotion,start,end\naudio/a.wav,sad,0.5,0.2\n", "row 1 ends at 0.2 s and starts at 0.5 s; expected end"),
         ("path,emotion,end\naudio/a.wav,sad,-1\n", "row 1 has end = '-1'; expected seconds, 0 or more"),
         ("path,emotion\naudio/a.wav,sad\naudio/a.wav,angry\n", r"id 'audio/a\.wav' is also that of"),
         ("", "not a table that can be read"),

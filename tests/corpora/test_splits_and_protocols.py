@@ -34,6 +34,8 @@ def many(speakers=4, sentences=4, **changes):
 
 def test_an_utterance_on_two_sides_is_refused():
     a, b, c = said("a"), said("b"), said("c")
+    with pytest.raises(SplitError, match="one training utterance is too few; use fewer folds"):
+        Split("mine", 0, (a,), (b,), (c,), duplicates={})
     with pytest.raises(LeakError, match="utterance 'a' stands in both train and test; a split must keep every"):
         Split("mine", 0, (a,), (b,), (a, c), duplicates={})
 
@@ -89,6 +91,10 @@ def test_a_table_that_is_no_split_is_refused(tmp_path):
     split.save(file)
     with pytest.raises(SplitError, match="is not in made at /nowhere; use its copy"):
         Split.load(file, corpus_of(many(speakers=2)), duplicates={})
+    file.write_text(file.read_text().replace(",0,", ",zero,", 1))
+    with pytest.raises(SplitError, match="not a split"):
+        Split.load(file, corpus, duplicates={})
+    split.save(file)
     file.write_text(file.read_text().replace(",train,", ",tarin,", 1))
     with pytest.raises(SplitError, match="unknown part 'tarin', expected one of train, validation, test"):
         Split.load(file, corpus, duplicates={})
@@ -206,6 +212,8 @@ def test_folds_from_a_table(tmp_path):
         ("name,fold\nx,1\n", "not a table of folds; expected a CSV with the columns id and fold"),
         ("id,fold\nnobody,1\n", "utterance 'nobody' is not in made"),
         ("id,fold\n00anger,1\n00anger,2\n", "utterance '00anger' is tested twice"),
+        ("id,fold\nx\n", "row 1 has no fold; give every id one"),
+        ("id,fold\n,2\n", "row 1 has no id; give every id one"),
         ("id,fold\n00anger,1\n", "31 utterances have no fold, '00fear' among them"),
     ],
 )
@@ -213,6 +221,24 @@ def test_tables_of_folds_that_are_refused(tmp_path, text, message):
     (tmp_path / "folds.csv").write_text(text)
     with pytest.raises(SplitError, match=message):
         protocols.folds_from(corpus_of(many()), file=tmp_path / "folds.csv", duplicates={})
+
+
+def test_a_spreadsheets_mark_and_other_encodings(tmp_path):
+    corpus, file = corpus_of(many()), tmp_path / "folds.csv"
+    text = "id,fold\n" + "\n".join(f"{u.id},{i % 3}" for i, u in enumerate(corpus))
+    file.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert len(protocols.folds_from(corpus, file=file, duplicates={})) == 3
+    file.write_bytes(b"id,fold\n\xff\xfe,1\n")
+    with pytest.raises(SplitError, match=r"not a table of folds .*; write it as CSV in UTF-8"):
+        protocols.folds_from(corpus, file=file, duplicates={})
+
+
+def test_an_empty_fold_is_named(tmp_path):
+    corpus = corpus_of(many())
+    (tmp_path / "test_fold_1.jsonl").write_text("\n".join(json.dumps({"key": f"made-{u.id}"}) for u in corpus))
+    (tmp_path / "test_fold_2.jsonl").touch()
+    with pytest.raises(SplitError, match="fold 2 of 2 tests no utterance; give it some"):
+        protocols.folds_from(corpus, file=tmp_path, duplicates={})
 
 
 def test_fold_files_that_are_not_there(tmp_path):

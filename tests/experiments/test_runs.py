@@ -2,7 +2,9 @@
 
 import csv
 import json
+import shutil
 import tomllib
+from dataclasses import replace
 
 import pytest
 import torch
@@ -132,6 +134,47 @@ def test_resuming_another_experiment_is_refused(trained, synthetic, split, tiny_
     config = load_config(trained.folder / "config.toml", overrides)
     with pytest.raises(RunDirectoryError, match=message):
         train(synthetic, split, trained.folder, config, seed=seed, resume=True)
+
+
+def test_resuming_without_a_setting_that_was_given_is_refused(trained, synthetic, split):
+    default = load_config(None, ["training.epochs=2", "training.batch_size=8"])
+    with pytest.raises(RunDirectoryError, match=r"began with model\.channels = 8, now None"):
+        train(synthetic, split, trained.folder, default, resume=True)
+
+
+def test_resuming_with_another_split_is_refused(trained, synthetic, split, tiny_config):
+    """Else what was trained on could be tested."""
+    moved = replace(split, train=(*split.train[1:], split.test[0]), test=(*split.test[1:], split.train[0]))
+    with pytest.raises(RunDirectoryError, match=r"began with split_and_recordings = .*same settings and recordings"):
+        train(synthetic, moved, trained.folder, tiny_config, resume=True)
+
+
+def test_resuming_with_an_altered_recording_is_refused(synthetic_root, tiny_config, tmp_path):
+    shutil.copytree(synthetic_root, tmp_path / "c")
+    corpus = load_corpus("synthetic", tmp_path / "c")
+    split = protocols.speaker_dependent_8_1_1(corpus, seed=0)[0]
+    train(corpus, split, tmp_path / "run", tiny_config)
+    data = bytearray(corpus.utterances[0].path.read_bytes())
+    data[-100:] = bytes(100)
+    corpus.utterances[0].path.write_bytes(data)
+    with pytest.raises(RunDirectoryError, match="began with split_and_recordings"):
+        train(corpus, split, tmp_path / "run", tiny_config, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("predictions.csv", "id,speaker\n"),
+        ("history.csv", "epoch\nx\n"),
+        ("environment.json", "[1]"),
+        ("config.toml", "="),
+    ],
+)
+def test_a_damaged_run_is_named(trained, synthetic, split, tiny_config, tmp_path, name, content):
+    shutil.copytree(trained.folder, tmp_path / "run")
+    (tmp_path / "run" / name).write_text(content)
+    with pytest.raises(RunDirectoryError, match=r"damaged .*; choose another --run-dir"):
+        train(synthetic, split, tmp_path / "run", tiny_config, resume=True)
 
 
 class StoppedError(Exception):

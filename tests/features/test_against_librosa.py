@@ -61,6 +61,14 @@ def test_parity_on_made_signals(reference, name):
     assert_parity(reference, made_signals()[name].astype(np.float32).astype(np.float64))
 
 
+def test_odd_transforms_are_refused():
+    from magtfnet import ConfigError, load_config
+
+    for override in ("features.stft.n_fft=511", "features.lld.frame_length=401"):
+        with pytest.raises(ConfigError, match="multiple of 2"):
+            load_config(None, [override])
+
+
 @pytest.mark.parametrize("name", ["noise", "quiet noise", "tone", "silence", "one transform"])
 def test_parity_in_single_precision(reference, name):
     assert_parity(reference, made_signals()[name].astype(np.float32))

@@ -73,14 +73,14 @@ def test_a_failed_save_leaves_nothing(bundle_dir, tmp_path, monkeypatch):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["bundle"]
 
 
-@pytest.mark.parametrize("name", ["bundle.json", "weights.safetensors", "checksums.json"])
+@pytest.mark.parametrize("name", ["bundle.json", "weights.safetensors", "checksums.json", "MODEL_CARD.md"])
 def test_a_missing_file_is_named(bundle_dir, name):
     (bundle_dir / name).unlink()
     with pytest.raises(BundleError, match=rf"not a whole bundle, {name} is missing; copy it again"):
         Bundle.load(bundle_dir)
 
 
-@pytest.mark.parametrize("name", ["bundle.json", "weights.safetensors"])
+@pytest.mark.parametrize("name", ["bundle.json", "weights.safetensors", "MODEL_CARD.md"])
 def test_an_altered_file_is_named(bundle_dir, name):
     data = bytearray((bundle_dir / name).read_bytes())
     data[len(data) // 2] ^= 1
@@ -114,6 +114,9 @@ def rewrite(bundle_dir, change):
         (lambda v: v.update(format_version=99), "bundle of version 99, expected 1; install the magtfnet that wrote it"),
         (lambda v: v["model"].update(widht=3), "does not fit this magtfnet .*unknown configuration key 'model.widht'"),
         (lambda v: v["model"].update(d_model=32), "weights do not fit the model"),
+        (lambda v: v.pop("provenance"), "does not fit this magtfnet .*provenance"),
+        (lambda v: v["labels"].update(merges=[]), "does not fit this magtfnet"),
+        (lambda v: v["model"].update(name="resnet"), "does not fit this magtfnet .*unknown model 'resnet'"),
         (lambda v: v.pop("labels"), "does not fit this magtfnet .*labels"),
         (lambda v: v["labels"]["classes"].append("fear"), "weights do not fit the model"),
     ],
@@ -122,6 +125,27 @@ def test_another_version_is_named(bundle_dir, change, message):
     rewrite(bundle_dir, change)
     with pytest.raises(BundleError, match=message):
         Bundle.load(bundle_dir)
+
+
+@pytest.mark.parametrize("data", [b"{", b"[]", b"\xff"])
+def test_a_description_that_is_none(bundle_dir, data):
+    import hashlib
+
+    (bundle_dir / "bundle.json").write_bytes(data)
+    sums = json.loads((bundle_dir / "checksums.json").read_text())
+    sums["bundle.json"] = hashlib.sha256(data).hexdigest()
+    (bundle_dir / "checksums.json").write_text(json.dumps(sums))
+    with pytest.raises(BundleError, match="does not fit this magtfnet"):
+        Bundle.load(bundle_dir)
+
+
+def test_weights_that_are_no_numbers_are_refused(bundle_dir, tmp_path):
+    bundle = Bundle.load(bundle_dir)
+    with torch.no_grad():
+        bundle.model.classifier.bias[0] = float("nan")
+    bundle.save(tmp_path / "nan")
+    with pytest.raises(BundleError, match="weights of the model are not finite numbers; train it again"):
+        Bundle.load(tmp_path / "nan")
 
 
 def test_what_is_no_bundle_is_named(tmp_path):

@@ -111,6 +111,12 @@ def test_a_loss_that_is_no_number_is_named(parts):
         run(parts, "training.epochs=9", "training.learning_rate=1e30", "training.optimizer=sgd")
 
 
+def test_a_last_step_into_nowhere_is_named(parts):
+    """One batch an epoch: the training loss is still a number, what it leads to is not."""
+    with pytest.raises(DivergenceError, match=r"the validation loss became .* in epoch 1; lower"):
+        run(parts, "training.epochs=1", "training.batch_size=64", "training.learning_rate=1e37")
+
+
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
 def test_every_optimizer_moves_the_weights(parts, optimizer):
     network, result = run(parts, "training.epochs=1", f"training.optimizer={optimizer}")
@@ -128,6 +134,14 @@ def test_a_checkpoint_is_whole_or_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(RunDirectoryError, match="damaged checkpoint; remove it to start this run again"):
         load_checkpoint(path)
+
+
+@pytest.mark.parametrize("content", [b"hello", b"", {"model": {}}, [1, 2]])
+def test_damaged_checkpoints_are_named(parts, tmp_path, content):
+    path = tmp_path / "c.pt"
+    path.write_bytes(content) if isinstance(content, bytes) else torch.save(content, path)
+    with pytest.raises(RunDirectoryError, match=r"c\.pt: damaged checkpoint; remove it to start this run again"):
+        run(parts, "training.epochs=1", checkpoint=path)
 
 
 def test_a_checkpoint_never_runs_code(tmp_path):

@@ -12,8 +12,8 @@ PLACEHOLDER = 0x7FFF_0000
 
 def missing_bytes(data: bytes) -> int:
     """Return how many promised bytes a WAV, AIFF or OGG file lacks; 0 where it is whole or of another kind."""
-    if data[:4] in (b"RIFF", b"RIFX") and data[8:12] == b"WAVE":
-        return _missing_in_chunks(data, b"data", "<" if data[:4] == b"RIFF" else ">")
+    if data[:4] in (b"RIFF", b"RIFX", b"RF64") and data[8:12] == b"WAVE":
+        return _missing_in_chunks(data, b"data", ">" if data[:4] == b"RIFX" else "<")
     if data[:4] == b"FORM" and data[8:12] in (b"AIFF", b"AIFC"):
         return _missing_in_chunks(data, b"SSND", ">")
     if data[:4] == b"OggS":
@@ -23,11 +23,15 @@ def missing_bytes(data: bytes) -> int:
 
 def _missing_in_chunks(data: bytes, wanted: bytes, order: str) -> int:
     """Walk the chunks of a RIFF or IFF file until ``wanted``; every chunk but it must be whole as well."""
-    position = 12
+    position, long_size = 12, 0  # the second is RF64's (EBU Tech 3306), whose data chunk only has a placeholder
     while position + 8 <= len(data):
         name = data[position : position + 4]
         (size,) = struct.unpack(order + "I", data[position + 4 : position + 8])
         held = len(data) - position - 8
+        if name == b"ds64" and held >= 16:
+            (long_size,) = struct.unpack("<Q", data[position + 16 : position + 24])
+        if name == wanted and data[:4] == b"RF64":
+            return max(0, long_size - held)
         if name == wanted:
             return 0 if size >= PLACEHOLDER else max(0, size - held)
         position += 8 + size + size % 2  # chunks are padded to even sizes

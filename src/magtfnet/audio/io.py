@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import soundfile
 
 from magtfnet.audio.containers import missing_bytes
@@ -23,6 +24,9 @@ from magtfnet.errors import (
     UnreadableAudioError,
 )
 
+Frames = npt.NDArray[np.float32]
+UNKNOWN_LENGTH = 2**40
+"""Samples: two years at 16 kHz. libsndfile gives such counts for the FLAC of a streaming encoder, and cannot read it."""
 MIN_DURATION = 0.025
 """One analysis window in seconds: 400 samples at 16 kHz."""
 
@@ -89,26 +93,37 @@ def decode(data: bytes, source: Path, *, start: float | None = None, end: float 
     return Waveform(samples, sample_rate)
 
 
-def _read_part(
-    file: soundfile.SoundFile, source: Path, start: float | None, end: float | None
-) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+def _read_part(file: soundfile.SoundFile, source: Path, start: float | None, end: float | None) -> Frames:
     if file.frames == 0:
         raise EmptyAudioError(source, "a header without samples", "copy or record it again")
-    first = 0 if start is None else round(start * file.samplerate)
-    last = file.frames if end is None else round(end * file.samplerate)
-    if not 0 <= first < last or last > file.frames + file.samplerate // 100:
-        duration = file.frames / file.samplerate
-        raise DurationError(
-            source, f"a part from {start} s to {end} s in {duration:.3f} s of audio", "correct start and end"
-        )
-    last = min(last, file.frames)  # tables round their times: up to 10 ms past the end is the end
+    if file.frames >= UNKNOWN_LENGTH:
+        raise UnreadableAudioError(source, "its header does not say how long it is", "decode and encode it again")
+    first, last = _bounds(file.frames, file.samplerate, source, start, end)
     file.seek(first)
-    samples = file.read(last - first, dtype="float32", always_2d=True)
+    try:
+        samples = file.read(last - first, dtype="float32", always_2d=True)
+    except MemoryError as error:
+        raise TruncatedAudioError(
+            source, f"its header promises {file.frames} samples, more than memory holds", "copy or cut it"
+        ) from error
     if samples.shape[0] < last - first:
         raise TruncatedAudioError(
             source, f"truncated, {samples.shape[0]} samples where {last - first} were expected", "copy it again"
         )
-    return np.ascontiguousarray(samples.T) if file.channels > 1 else np.ascontiguousarray(samples[:, 0])
+    return np.ascontiguousarray(samples.T if samples.shape[1] > 1 else samples[:, 0])
+
+
+def _bounds(frames: int, sample_rate: int, source: Path, start: float | None, end: float | None) -> tuple[int, int]:
+    """Return the first sample of a part and the one after its last."""
+    first = 0 if start is None else round(start * sample_rate)
+    last = frames if end is None else round(end * sample_rate)
+    if not 0 <= first < last or last > frames + sample_rate // 100:
+        raise DurationError(
+            source,
+            f"a part from {start} s to {end} s in {frames / sample_rate:.3f} s of audio",
+            "correct start and end",
+        )
+    return first, min(last, frames)  # tables round their times: up to 10 ms past the end is the end
 
 
 def audio_format(data: bytes) -> str:

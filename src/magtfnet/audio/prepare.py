@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from magtfnet.audio.io import read_audio
 from magtfnet.audio.resample import resample
 from magtfnet.audio.waveform import Waveform
@@ -39,5 +41,5 @@ def mix_down(waveform: Waveform, policy: str, source: Path | str = "waveform") -
             source, f"{waveform.num_channels} channels, expected 1", "set audio.channels to mean, first or second"
         )
     if policy == "mean":
-        return Waveform(waveform.samples.mean(axis=0), waveform.sample_rate)
+        return Waveform(waveform.samples.mean(axis=0, dtype=np.float64), waveform.sample_rate)
     return Waveform(waveform.samples[("first", "second").index(policy)], waveform.sample_rate)

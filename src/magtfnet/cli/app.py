@@ -1,6 +1,7 @@
 """The application and its exit codes: 0 all done, 1 some inputs failed, 2 wrong use, 130 interrupted."""
 
 import errno
+import io
 import sys
 from typing import Annotated
 
@@ -42,6 +43,9 @@ def _options(
 
 def main() -> None:
     """Run the command line; a user's mistake is one line on stderr, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal cannot show must not lose the results
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = app(standalone_mode=False)
     except MagtfnetError as error:

@@ -25,6 +25,7 @@ def demo(
     """
     if (corpus is None) != (root is None):
         raise ConfigError("the demonstration takes a corpus and its root, or neither; give CORPUS and ROOT")
+    from magtfnet.audio import read_audio
     from magtfnet.cli.announce import TerminalAnnounce
     from magtfnet.cli.scores import show_report
     from magtfnet.config import load_config
@@ -33,14 +34,16 @@ def demo(
     from magtfnet.experiments.cross_validation import plan, train_all
     from magtfnet.recognizer import EmotionRecognizer
 
+    copy = None
+    if corpus is not None and root is not None:
+        copy = load_corpus(corpus, root, mapping=labels, allow_incomplete=allow_incomplete)
     out.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix="run-", dir=out))
     work.chmod(0o755)
-    if corpus is None or root is None:
-        corpus, root = "synthetic", work / "corpus"
-        say(f"writing a synthetic corpus to {root}")
-        write_corpus(root)
-    copy = load_corpus(corpus, root, mapping=labels, allow_incomplete=allow_incomplete)
+    if copy is None:
+        say(f"writing a synthetic corpus to {work / 'corpus'}")
+        write_corpus(work / "corpus")
+        copy = load_corpus("synthetic", work / "corpus")
     held_out = "speaker_independent_k_fold" if len(copy.speakers()) > 4 else "speaker_dependent_8_1_1"
     settings = load_config(None, [f"protocol.name={held_out}", f"training.epochs={epochs}"])
     run_dir = work / "run"
@@ -52,9 +55,10 @@ def demo(
     run = next(iter(done.values()))
     show_report(run.report)
     tested = run.report.rows[0]
-    path = copy[tested.id].path
-    prediction = EmotionRecognizer.load(run_dir / "bundle").predict(path)
-    show(f"{path}: {prediction.label} ({100 * prediction.confidence:.0f} %), labelled {tested.emotion}")
+    utterance = copy[tested.id]
+    waveform = read_audio(utterance.path, start=utterance.start, end=utterance.end)
+    prediction = EmotionRecognizer.load(run_dir / "bundle").predict(waveform)
+    show(f"{utterance.path}: {prediction.label} ({100 * prediction.confidence:.0f} %), labelled {tested.emotion}")
     show(f"report: {run_dir / 'report.html'}")
     show(f"bundle: {run_dir / 'bundle'}")
     show(f"try it: magtfnet predict {run_dir / 'bundle'} YOUR.wav")

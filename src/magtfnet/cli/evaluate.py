@@ -9,6 +9,7 @@ import typer
 from magtfnet.cli.options import AllowIncomplete, AsJson, BundlePath, Cache, CorpusName, CorpusRoot, Labels
 from magtfnet.cli.scores import show_report
 from magtfnet.cli.terminal import progress_bar, say, show
+from magtfnet.errors import RunDirectoryError
 
 
 def evaluate(
@@ -29,10 +30,8 @@ def evaluate(
     from magtfnet.experiments.scoring import write_evaluation
     from magtfnet.recognizer import Bundle
 
-    if out is not None:
-        from magtfnet.experiments.run_directory import RunDirectory
-
-        RunDirectory(out).refuse_if_there(resume=False)
+    if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise RunDirectoryError(f"{out}: is there already; choose another --out")
     loaded = Bundle.load(bundle)
     copy = load_corpus(corpus, root, mapping=labels, allow_incomplete=allow_incomplete)
     with progress_bar() as progress:

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from magtfnet.prediction import Prediction
 
 
+CONTROL = {code: repr(chr(code))[1:-1] for code in range(32)}
+"""Control characters as Python writes them: a file's name, whatever it holds, stays in its line and column."""
+
+
 def predict(
     bundle: BundlePath,
     files: Annotated[list[Path], typer.Argument(help="Recordings: WAV, FLAC, OGG, MP3, AIFF.")],
@@ -46,7 +50,7 @@ def predict(
     else:
         for file, result in results:
             if not isinstance(result, MagtfnetError):
-                show(f"{file}\t{result.label}\t{result.confidence:.3f}")
+                show(f"{str(file).translate(CONTROL)}\t{result.label}\t{result.confidence:.3f}")
     if failed:
         say(f"magtfnet: {len(failed)} of {len(files)} recordings could not be used")
         raise typer.Exit(1)

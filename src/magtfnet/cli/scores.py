@@ -38,7 +38,8 @@ def show_aggregate(together: "AggregateReport") -> None:
 
 
 def _spread(spread: "Spread") -> str:
-    return f"{_percent(spread.mean)} ± {_percent(spread.deviation)} %{_range(spread.interval)}"
+    mean, deviation = _percent(spread.mean), _percent(spread.deviation)
+    return f"mean {mean} %, standard deviation {deviation} %{_range(spread.interval)}"
 
 
 def _percent(share: float) -> str:

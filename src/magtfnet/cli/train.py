@@ -1,5 +1,6 @@
 """``magtfnet train CORPUS ROOT``: a protocol's folds, each trained, selected on validation, tested once."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,13 +42,14 @@ def train(
     """Train and evaluate a model under a protocol; every fold and seed is a run of its own."""
     from magtfnet.config import load_config
     from magtfnet.corpora import load_corpus
-    from magtfnet.corpora.protocols import PROTOCOLS
+    from magtfnet.corpora.protocols import refuse_unused
     from magtfnet.experiments.run_directory import RunDirectory
 
     named = {"protocol.name": protocol, "protocol.folds": folds, "protocol.file": folds_file, "model.name": model}
     given = [f"{key}={_toml(value)}" for key, value in named.items() if value is not None]
     settings = load_config(config, [*given, *(overrides or [])])
-    PROTOCOLS[settings.protocol.name]
+    options = {"folds": folds, "file": folds_file}
+    refuse_unused(settings.protocol.name, [name for name, value in options.items() if value is not None])
     run_dir = run_dir or _default_run_dir(corpus, settings, seed, seeds, fold)
     RunDirectory(run_dir).refuse_if_there(resume=resume)
     copy = load_corpus(corpus, root, mapping=labels, allow_incomplete=allow_incomplete)
@@ -76,7 +78,7 @@ def train(
 
 
 def _toml(value: object) -> str:
-    return str(value) if isinstance(value, int) else f"'{value}'"
+    return json.dumps(value if isinstance(value, int) else str(value))  # a JSON string is a TOML string too
 
 
 def _default_run_dir(corpus: str, settings: "ExperimentConfig", seed: int, seeds: int, fold: int | None) -> Path:

@@ -14,7 +14,7 @@ import numpy as np
 from magtfnet.audio.io import audio_format, decode, read_bytes
 from magtfnet.corpora.base import Corpus, Utterance
 from magtfnet.corpora.duplicates import content_digest
-from magtfnet.errors import AudioError
+from magtfnet.errors import AudioError, StorageError
 from magtfnet.progress import Progress, silent
 
 SILENT_PEAK = 10 ** (-60 / 20)
@@ -137,7 +137,7 @@ def _measure(utterance: Utterance) -> Measured:
     try:
         data = read_bytes(utterance.path)
         waveform = decode(data, utterance.path, start=utterance.start, end=utterance.end)
-    except AudioError as error:
+    except (AudioError, StorageError) as error:
         return Measured(utterance, error=str(error))
     samples = np.abs(np.atleast_2d(waveform.samples))
     peak = float(samples.max())

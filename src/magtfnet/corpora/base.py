@@ -37,6 +37,10 @@ class Utterance:
     start: float | None = None
     end: float | None = None
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.path, Path):
+            object.__setattr__(self, "path", Path(self.path))
+
 
 @dataclass(frozen=True)
 class LeftOut:

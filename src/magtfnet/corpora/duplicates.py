@@ -46,7 +46,7 @@ def overlapping(utterances: Iterable[Utterance]) -> dict[str, str]:
     """Return, for every utterance whose part of a file overlaps with another's, a key that both have."""
     by_path: dict[Path, list[Utterance]] = defaultdict(list)
     for utterance in utterances:
-        by_path[utterance.path].append(utterance)
+        by_path[utterance.path.resolve()].append(utterance)  # a link is the same recording
     keys: dict[str, str] = {}
     for parts in by_path.values():
         parts.sort(key=lambda part: part.start or 0.0)
@@ -81,7 +81,7 @@ def _shape(utterance: Utterance) -> object:
         raise
     if utterance.start is None and utterance.end is None:
         return frames, rate, channels
-    start, end = utterance.start or 0.0, frames / rate if utterance.end is None else utterance.end
+    start, end = utterance.start or 0.0, min(frames / rate, math.inf if utterance.end is None else utterance.end)
     return round(end * rate) - round(start * rate), rate, channels
 
 

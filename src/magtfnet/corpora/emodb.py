@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from magtfnet.corpora.base import CorpusInfo, Utterance, list_folder, register_corpus
+from magtfnet.corpora.base import CorpusInfo, LeftOut, Utterance, list_folder, register_corpus
 from magtfnet.errors import CorpusLayoutError
 from magtfnet.labels import Emotion
 
@@ -40,11 +40,13 @@ INFO = CorpusInfo(
 
 
 @register_corpus(INFO)
-def read_emodb(root: Path) -> Iterator[Utterance]:
+def read_emodb(root: Path) -> Iterator[Utterance | LeftOut]:
     """Yield the utterances of ``root/wav`` (or of ``root``, where that holds the files) in file-name order."""
     folder = root / "wav" if (root / "wav").is_dir() else root
     for path in list_folder(folder, INFO.source):
         if path.suffix.lower() != ".wav":
+            if folder != root:  # beside wav/ the original has other files
+                yield LeftOut(path, "not a WAV file")
             continue
         name = FILE_NAME.fullmatch(path.name)
         if name is None:

@@ -27,14 +27,19 @@ def read_folds(file: Path, corpus: Corpus) -> list[Fold]:
         tested = _read_emobox(file) if file.is_dir() else _read_csv(file)
     except OSError as error:
         raise StorageError(f"{file}: {error.strerror}; name a CSV of id,fold or a folder of EmoBox's folds") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise SplitError(f"{file}: not a table of folds ({error}); write it as CSV in UTF-8") from error
     return _folds(file, corpus, tested)
 
 
 def _read_csv(file: Path) -> list[list[str]]:
-    with file.open(newline="", encoding="utf-8") as opened:
+    with file.open(newline="", encoding="utf-8-sig") as opened:  # spreadsheets put a mark before the first column
         rows = list(csv.DictReader(opened))
     if not rows or not {"id", "fold"} <= set(rows[0]):
         raise SplitError(f"{file}: not a table of folds; expected a CSV with the columns id and fold")
+    for number, row in enumerate(rows, start=1):
+        if not row["id"] or not row["fold"]:
+            raise SplitError(f"{file}: row {number} has no {'fold' if row['id'] else 'id'}; give every id one fold")
     names = sorted({row["fold"] for row in rows}, key=_natural)
     return [[row["id"] for row in rows if row["fold"] == name] for name in names]
 
@@ -71,6 +76,9 @@ def _folds(file: Path, corpus: Corpus, tested: Sequence[Sequence[str]]) -> list[
     absent = [id_ for id_ in by_id if id_ not in fold_of]
     if absent:
         raise SplitError(f"{file}: {len(absent)} utterances have no fold, '{absent[0]}' among them; give every id one")
+    for number, ids in enumerate(tested, start=1):
+        if not ids:
+            raise SplitError(f"{file}: fold {number} of {len(tested)} tests no utterance; give it some")
     if len(tested) < 2:
         raise SplitError(f"{file}: one fold has nothing to train on; give at least 2 folds")
     return [

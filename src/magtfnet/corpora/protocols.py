@@ -5,7 +5,7 @@ test part is. Seeds decide who goes where and nothing else does.
 """
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -193,14 +193,24 @@ def make_splits(
     """
     protocol = PROTOCOLS[config.name]
     takes = inspect.signature(protocol).parameters
-    given = config.model_dump(exclude_defaults=True, exclude={"name"})
-    for option in given:
-        if option not in takes:
-            raise ConfigError(f"protocol '{config.name}' takes no '{option}'; leave it away or choose another protocol")
+    refuse_unused(config.name, config.model_dump(exclude_defaults=True, exclude={"name"}))
     if "file" in takes and config.file is None:
         raise ConfigError(f"protocol '{config.name}' needs protocol.file, the file or folder of the folds; set it")
     options = {option: value for option, value in config.model_dump().items() if option in takes}
     return protocol(corpus, seed=seed, duplicates=duplicates, **options)
+
+
+def refuse_unused(name: str, options: Iterable[str]) -> None:
+    """Refuse options that a protocol does not take, rather than ignore them.
+
+    Raises:
+        UnknownNameError: no such protocol.
+        ConfigError: the first such option.
+    """
+    takes = inspect.signature(PROTOCOLS[name]).parameters
+    for option in options:
+        if option not in takes:
+            raise ConfigError(f"protocol '{name}' takes no '{option}'; leave it away or choose another protocol")
 
 
 def _copies(corpus: Corpus, duplicates: Mapping[str, str] | None) -> Mapping[str, str]:

@@ -53,8 +53,8 @@ def read_ravdess(root: Path) -> Iterator[Utterance | LeftOut]:
         if not (folder.is_dir() and folder.name.startswith("Actor_")):
             continue
         for path in list_folder(folder, INFO.source):
-            if path.suffix.lower() in SUFFIXES:
-                yield _utterance(path)
+            is_audio = path.suffix.lower() in SUFFIXES
+            yield _utterance(path) if is_audio else LeftOut(path, "neither a WAV nor a FLAC file")
 
 
 def _utterance(path: Path) -> Utterance | LeftOut:

@@ -1,6 +1,7 @@
 """A split of a corpus into training, validation and test that refuses to exist when anything leaks."""
 
 import csv
+import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
@@ -9,6 +10,7 @@ from pathlib import Path
 from magtfnet.corpora.base import Corpus, Utterance
 from magtfnet.corpora.duplicates import find_duplicates
 from magtfnet.errors import LeakError, SplitError, StorageError
+from magtfnet.writing import write_whole
 
 PARTS = ("train", "validation", "test")
 COLUMNS = ("id", "part", "emotion", "speaker", "sentence", "session", "recording", "protocol", "fold", "disjoint_by")
@@ -63,6 +65,8 @@ class Split:
                         f"{self.protocol}, fold {self.fold}: class '{utterance.emotion}' is in the {name} part but "
                         "has no training utterance; leave the class out, merge it, or choose another protocol"
                     )
+        if len(self.train) < 2:
+            raise SplitError(f"{self.protocol}, fold {self.fold}: one training utterance is too few; use fewer folds")
 
     def parts(self) -> dict[str, tuple[Utterance, ...]]:
         """Return the three parts by name."""
@@ -76,13 +80,18 @@ class Split:
 
     def save(self, path: Path) -> None:
         """Write the split as a CSV table, one row an utterance."""
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(COLUMNS)
-            for name, part in self.parts().items():
-                for u in part:
-                    row = (u.id, name, u.emotion, u.speaker, u.sentence, u.session, (self.duplicates or {}).get(u.id))
-                    writer.writerow((*row, self.protocol, self.fold, " ".join(self.disjoint_by)))
+        write_whole(path, self.to_csv())
+
+    def to_csv(self) -> str:
+        """Return the table that ``save`` writes."""
+        file = io.StringIO()
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        for name, part in self.parts().items():
+            for u in part:
+                row = (u.id, name, u.emotion, u.speaker, u.sentence, u.session, (self.duplicates or {}).get(u.id))
+                writer.writerow((*row, self.protocol, self.fold, " ".join(self.disjoint_by)))
+        return file.getvalue()
 
     @classmethod
     def load(cls, path: Path, corpus: Corpus, duplicates: Mapping[str, str] | None = None) -> "Split":
@@ -93,11 +102,13 @@ class Split:
             StorageError: it cannot be read.
         """
         try:
-            with path.open(newline="", encoding="utf-8") as file:
+            with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
                 rows = list(csv.DictReader(file))
         except OSError as error:
             raise StorageError(f"{path}: {error.strerror}; name a split that 'magtfnet train' wrote") from error
-        if not rows or not set(COLUMNS) <= set(rows[0]):
+        except csv.Error as error:
+            raise SplitError(f"{path}: not a CSV table ({error}); name a split that 'magtfnet train' wrote") from error
+        if not rows or not set(COLUMNS) <= set(rows[0]) or not _is_whole(rows):
             raise SplitError(f"{path}: not a split; expected a CSV with the columns {', '.join(COLUMNS)}")
         by_id = {utterance.id: utterance for utterance in corpus}
         parts: dict[str, list[Utterance]] = {name: [] for name in PARTS}
@@ -137,6 +148,13 @@ class Split:
             shared = sets[a] & sets[b]
             if shared:
                 raise LeakError(kind, min(shared), (a, b))
+
+
+def _is_whole(rows: list[dict[str, str]]) -> bool:
+    """Whether every row has its cells, a number for the fold, and known keys of disjointness."""
+    return all(None not in row and None not in row.values() and row["fold"].isdigit() for row in rows) and set(
+        rows[0]["disjoint_by"].split()
+    ) <= set(DISJOINT_KEYS)
 
 
 def unknown_key_message(protocol: str, id_: str, key: str) -> str:

@@ -238,12 +238,10 @@ def write_corpus(
         for emotion in emotions
         for take in range(takes)
     ]
-    written = []
-    for spoken in said:
-        path = root / LAYOUTS[layout](spoken)
+    written = [root / LAYOUTS[layout](spoken) for spoken in said]  # names first: an impossible one writes nothing
+    for spoken, path in zip(said, written, strict=True):
         path.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(path, synthesize(spoken, seed), SAMPLE_RATE, subtype="PCM_16")
-        written.append(path)
     if layout == "table":
         _write_table(root / TABLE, said, written)
     return written

@@ -5,13 +5,14 @@ are known, ``id``, ``speaker``, ``sentence``, ``session``, ``sex``, ``start`` an
 """
 
 import math
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from magtfnet.corpora.base import CorpusInfo, LeftOut, Utterance, register_own_data
 from magtfnet.corpora.mapping import LabelMapping
-from magtfnet.errors import CorpusLayoutError, CorpusRootError
+from magtfnet.errors import ConfigError, CorpusLayoutError, CorpusRootError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +31,8 @@ INFO = CorpusInfo(
 @register_own_data(INFO)
 def read_table(root: Path, mapping: LabelMapping) -> Iterator[Utterance | LeftOut]:
     """Yield the rows in their order; a row whose emotion the mapping leaves out is counted."""
+    if mapping.speaker is not None or mapping.sentence is not None:
+        raise ConfigError("a table has columns for speakers and sentences; take the patterns out of the mapping file")
     for number, row in enumerate(_read_frame(root).to_dict("records"), start=1):
         where = f"{root}, row {number}"
         values = {key: _text(row.get(key)) for key in (*REQUIRED, *OPTIONAL)}
@@ -44,6 +47,10 @@ def read_table(root: Path, mapping: LabelMapping) -> Iterator[Utterance | LeftOu
             yield LeftOut(path, f"emotion '{values['emotion']}' is left out by the mapping file")
             continue
         start, end = _seconds(root, number, values, "start"), _seconds(root, number, values, "end")
+        if end is not None and end <= (start or 0.0):
+            raise CorpusLayoutError(
+                root, f"row {number} ends at {end} s and starts at {start or 0.0} s", "end after start"
+            )
         yield Utterance(
             id=values["id"] or _default_id(str(values["path"]), start, end),
             path=path,
@@ -66,8 +73,10 @@ def _read_frame(root: Path) -> "pd.DataFrame":
         if root.suffix.lower() == ".parquet":
             frame = pd.read_parquet(root)
         else:
-            frame = pd.read_csv(root, dtype=str, keep_default_na=False)  # speaker 01 stays 01
-    except (ValueError, pd.errors.ParserError, OSError) as error:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", pd.errors.ParserWarning)  # rows of more cells than the header has
+                frame = pd.read_csv(root, dtype=str, keep_default_na=False, index_col=False)  # speaker 01 stays 01
+    except (ValueError, pd.errors.ParserError, pd.errors.ParserWarning, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         reason = str(error).splitlines()[0]
@@ -75,7 +84,8 @@ def _read_frame(root: Path) -> "pd.DataFrame":
     missing = [column for column in REQUIRED if column not in frame.columns]
     if missing:
         found = ", ".join(map(str, frame.columns))
-        raise CorpusRootError(root, f"no column '{missing[0]}' among {found}", INFO.source)
+        hint = "" if len(frame.columns) > 1 else ", separated by commas"
+        raise CorpusRootError(root, f"no column '{missing[0]}' among {found}", INFO.source + hint)
     return frame
 
 

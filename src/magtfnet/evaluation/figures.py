@@ -9,7 +9,13 @@ from matplotlib.figure import Figure
 
 from magtfnet.evaluation.report import EvaluationReport
 
-STYLE = {"svg.fonttype": "none", "font.size": 10, "axes.spines.top": False, "axes.spines.right": False}
+STYLE = {
+    "text.parse_math": False,
+    "svg.fonttype": "none",
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
 
 
 def learning_curve(history: Sequence[Mapping[str, float]]) -> str:

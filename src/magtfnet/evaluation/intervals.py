@@ -29,7 +29,11 @@ def wilson(successes: int, trials: int, confidence: float = 0.95) -> Interval:
 
 
 def student(values: Sequence[float], confidence: float = 0.95) -> Interval | None:
-    """Return Student's t interval of the mean of independent runs; None for fewer than two."""
+    """Return Student's t interval of the mean of runs; None for fewer than two.
+
+    It takes the runs for independent. Folds share most of their training data and repeated splits share tested
+    utterances as well, so it is narrower than what a new corpus would show.
+    """
     if len(values) < 2:
         return None
     from scipy.special import stdtrit

@@ -99,7 +99,7 @@ def _scores(together: AggregateReport) -> list[dict[str, str]]:
                     "name": f"{name}, mean ± standard deviation of {len(together.runs)} runs",
                     "value": _plus_minus(spread),
                     "interval": _range(spread.interval),
-                    "how": "Student's t over runs",
+                    "how": "Student's t over runs; they share data, so it is too narrow",
                 }
             )
     values = {"WA": pooled.weighted_accuracy, "UA": pooled.unweighted_accuracy}

@@ -1,6 +1,7 @@
 """The scores of one test part, all computed from its predictions, so that anyone can compute them again."""
 
 import csv
+import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +19,7 @@ from magtfnet.evaluation.metrics import (
     unweighted_accuracy,
     weighted_accuracy,
 )
+from magtfnet.writing import write_whole
 
 COLUMNS = ("id", "speaker", "emotion", "predicted", "run")
 PROBABILITY = "p_"
@@ -136,17 +138,18 @@ class EvaluationReport:
 
     def save_predictions(self, path: Path) -> None:
         """Write every prediction as a CSV row."""
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow((*COLUMNS, *(PROBABILITY + name for name in self.classes)))
-            for row in self.rows:
-                known = (row.id, row.speaker or "", row.emotion, row.predicted, row.run)
-                writer.writerow((*known, *(format(p, ".6g") for p in row.probabilities)))
+        file = io.StringIO()
+        writer = csv.writer(file)
+        writer.writerow((*COLUMNS, *(PROBABILITY + name for name in self.classes)))
+        for row in self.rows:
+            known = (row.id, row.speaker or "", row.emotion, row.predicted, row.run)
+            writer.writerow((*known, *(format(p, ".6g") for p in row.probabilities)))
+        write_whole(path, file.getvalue())
 
     @classmethod
     def from_predictions(cls, path: Path) -> "EvaluationReport":
         """Read predictions that were saved, and so every score again."""
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
             reader = csv.DictReader(file)
             names = tuple(name for name in reader.fieldnames or () if name.startswith(PROBABILITY))
             rows = tuple(

@@ -7,10 +7,13 @@ written last: where it is, the run is complete.
 """
 
 import csv
+import io
 import json
 import os
 import platform
+import shutil
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,6 +23,7 @@ import tomli_w
 
 from magtfnet.config import ExperimentConfig, load_config, to_plain
 from magtfnet.errors import ConfigError, RunDirectoryError
+from magtfnet.writing import write_whole
 
 LIBRARIES = ("magtfnet", "torch", "numpy", "soundfile", "soxr")
 
@@ -80,21 +84,21 @@ class RunDirectory:
         if (self.path / "config.toml").exists():
             self._refuse_other_experiment(config, facts)
             return False
-        self.path.mkdir(parents=True, exist_ok=True)
-        self.write_text("environment.json", _json({**facts, **environment()}))
-        self.write_text("config.toml", tomli_w.dumps(to_plain(config)))
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{self.path.name}-", dir=self.path.parent))
+        try:
+            temporary.chmod(0o755)
+            (temporary / "environment.json").write_text(_json({**facts, **environment()}), encoding="utf-8")
+            (temporary / "config.toml").write_text(tomli_w.dumps(to_plain(config)), encoding="utf-8")
+            os.replace(temporary, self.path)  # both files are there at once, or neither
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
         return True
 
-    def write_text(self, name: str, text: str) -> Path:
+    def write_text(self, name: str, text: str) -> None:
         """Write a file to a temporary name, then rename it."""
-        path = self.path / name
-        temporary = path.with_name(f".{name}.part")
-        try:
-            temporary.write_text(text, encoding="utf-8")
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
-        return path
+        write_whole(self.path / name, text)
 
     def write_metrics(self, metrics: Mapping[str, Any]) -> None:
         """Write ``metrics.json``, which completes the run."""
@@ -107,11 +111,11 @@ class RunDirectory:
 
     def write_history(self, history: Sequence[Mapping[str, float]]) -> None:
         """Write a row per epoch."""
-        path = self.path / "history.csv"
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, fieldnames=list(history[0]))
-            writer.writeheader()
-            writer.writerows({key: format(value, ".8g") for key, value in row.items()} for row in history)
+        file = io.StringIO()
+        writer = csv.DictWriter(file, fieldnames=list(history[0]))
+        writer.writeheader()
+        writer.writerows({key: format(value, ".8g") for key, value in row.items()} for row in history)
+        self.write_text("history.csv", file.getvalue())
 
     def read_history(self) -> list[dict[str, float]]:
         """Read what ``write_history`` wrote."""
@@ -120,20 +124,26 @@ class RunDirectory:
 
     def _refuse_other_experiment(self, config: ExperimentConfig, facts: Mapping[str, Any]) -> None:
         try:
-            before = to_plain(load_config(self.path / "config.toml"))
+            before = _flat(to_plain(load_config(self.path / "config.toml")))
             known = json.loads((self.path / "environment.json").read_text(encoding="utf-8"))
-        except (ConfigError, OSError, ValueError) as error:
+            before |= {key: known[key] for key in facts}
+        except (ConfigError, OSError, ValueError, KeyError, TypeError) as error:
             raise RunDirectoryError(f"{self.path}: damaged ({error}); choose another --run-dir") from error
-        now = to_plain(config)
-        for key, old, new in [
-            *((key, known.get(key), value) for key, value in json.loads(_json(facts)).items()),
-            *((f"{s}.{k}", before[s].get(k), v) for s, values in now.items() for k, v in values.items()),
-        ]:
-            if old != new:
+        now = _flat(to_plain(config)) | json.loads(_json(facts))
+        for key in sorted({*before, *now}):
+            if before.get(key) != now.get(key):
                 raise RunDirectoryError(
-                    f"{self.path}: began with {key} = {old!r}, now {new!r}; "
-                    "resume with the same settings, or choose another --run-dir"
+                    f"{self.path}: began with {key} = {before.get(key)!r}, now {now.get(key)!r}; "
+                    "resume with the same settings and recordings, or choose another --run-dir"
                 )
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested settings by dotted keys."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return flat
 
 
 def environment() -> dict[str, Any]:

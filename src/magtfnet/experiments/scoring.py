@@ -1,5 +1,8 @@
 """Scoring a model on utterances whose emotions are known."""
 
+import os
+import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -97,14 +100,21 @@ def recording_of(utterance: Utterance) -> Recording:
 
 def write_evaluation(out: Path, bundle: Bundle, corpus: Corpus, result: Evaluation) -> None:
     """Write ``predictions.csv``, ``metrics.json`` and ``report.html`` of an evaluation to a new folder."""
-    directory = RunDirectory(out)
     facts = {
         "bundle": f"{bundle.model_config.name}, trained on {bundle.provenance.get('corpus', 'a corpus not named')}",
         "corpus": f"{corpus.info.title} ({len(corpus)} utterances, {corpus.info.licence})",
         "not scored": ", ".join(f"{count} of {name}" for name, count in result.unknown.items()) or "none",
     }
     page = report_page(f"{bundle.model_config.name} on {corpus.name}", facts, {corpus.name: result.report})
-    out.mkdir(parents=True, exist_ok=True)
-    result.report.save_predictions(out / "predictions.csv")
-    directory.write_text("report.html", page)
-    directory.write_metrics({**result.report.to_dict(), "unknown_emotions": result.unknown})
+    out.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    try:
+        temporary.chmod(0o755)
+        directory = RunDirectory(temporary)
+        result.report.save_predictions(temporary / "predictions.csv")
+        directory.write_text("report.html", page)
+        directory.write_metrics({**result.report.to_dict(), "unknown_emotions": result.unknown})
+        os.replace(temporary, out)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise

@@ -1,5 +1,6 @@
 """One training: a corpus, a split, a configuration and a seed in; a run directory out."""
 
+import hashlib
 import shutil
 import statistics
 from collections.abc import Iterable, Sequence
@@ -9,7 +10,7 @@ from typing import Any
 
 from magtfnet.config import ExperimentConfig
 from magtfnet.corpora import Corpus, Split, Utterance
-from magtfnet.errors import DivergenceError
+from magtfnet.errors import DivergenceError, RunDirectoryError
 from magtfnet.evaluation import EvaluationReport
 from magtfnet.evaluation.page import report_page
 from magtfnet.experiments.model_card import model_card
@@ -101,11 +102,12 @@ def train(
         "protocol": split.protocol,
         "fold": split.fold,
         "seed": seed,
+        "classes": list(corpus.labels.classes),
+        "split_and_recordings": _fingerprint(split, store),
     }
     is_new = directory.open(config, facts, resume=resume)
     if directory.complete:
-        report = EvaluationReport.from_predictions(directory.path / "predictions.csv")
-        return TrainedRun(run_name(split, seed), directory.path, report, directory.read_history())
+        return _finished(run_name(split, seed), directory)
     split.save(directory.path / "split.csv")
     training = _data(store, split.train, corpus.labels)
     if config.features.standardize:
@@ -134,6 +136,30 @@ def train(
     report = score(EmotionRecognizer(bundle), store, split.test, run_name(split, seed))
     _write_results(directory, corpus, split, bundle, result, report)
     return TrainedRun(run_name(split, seed), directory.path, report, result.history)
+
+
+def _fingerprint(split: Split, store: FeatureStore) -> str:
+    """Return a digest of who stands where under which label, and of every recording's content.
+
+    A run may only go on with the same: else what was trained on could be tested.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for name, part in split.parts().items():
+        for utterance in part:
+            content = store.content_key(recording_of(utterance))
+            digest.update(repr((name, utterance.id, utterance.emotion, content)).encode())
+    return digest.hexdigest()
+
+
+def _finished(name: str, directory: RunDirectory) -> TrainedRun:
+    """Read a run that came to its end."""
+    try:
+        report = EvaluationReport.from_predictions(directory.path / "predictions.csv")
+        if not report.confusion.any():
+            raise ValueError("no predictions")
+        return TrainedRun(name, directory.path, report, directory.read_history())
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunDirectoryError(f"{directory.path}: damaged ({error}); choose another --run-dir") from error
 
 
 def prepare_training(

@@ -133,7 +133,8 @@ def contrast_bands(config: LldConfig, frequencies: Tensor) -> list[tuple[int, in
         first = inside[0] - (k > 0)
         last = len(frequencies) if k == config.contrast_bands else inside[-1] + 1
         count = max(1, round(config.contrast_quantile * (last - first)))
-        bands.append((first, last if k == config.contrast_bands else max(last - 1, first + 1), count))
+        end = last if k == config.contrast_bands else max(last - 1, first + 1)
+        bands.append((first, end, min(count, end - first)))
     return bands
 
 

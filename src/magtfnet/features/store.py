@@ -87,6 +87,10 @@ class FeatureStore:
         log_mel, lld = self._map("log_mel"), self._map("lld")
         return log_mel[first : first + count], lld[first : first + count]
 
+    def content_key(self, recording: Recording) -> str:
+        """Return the key of the content of a recording that was extracted."""
+        return self._keys[recording]
+
     def length(self, recording: Recording) -> int:
         """Return the number of frames of a recording that was extracted."""
         return self._entries[self._keys[recording]][1]

@@ -19,6 +19,9 @@ from magtfnet.models.blocks.transformer_encoder import TransformerEncoder
 from magtfnet.models.masking import masked_mean, valid_frames, zero_padding
 from magtfnet.models.protocol import Model, register_model
 
+LARGEST = 16_384
+"""Of any size: far beyond what is useful, and still far from exhausting memory by a slip of the hand."""
+
 
 class MAGTFNetConfig(Settings):
     """Sizes of MAGTF-Net: the paper's where it names them."""
@@ -28,18 +31,18 @@ class MAGTFNetConfig(Settings):
     num_descriptors: int = Field(12, ge=1)
     num_functionals: int = Field(24, ge=1)
     kernel_sizes: tuple[int, ...] = Field((3, 5, 7, 9, 11), min_length=1)
-    channels: int = Field(64, ge=1)
-    reduction: int = Field(4, ge=1)
-    d_model: int = Field(128, ge=1)
-    num_nodes: int = Field(40, ge=1)
-    graph_rank: int = Field(10, ge=1)
-    graph_channels: int = Field(32, ge=1)
+    channels: int = Field(64, ge=1, le=LARGEST)
+    reduction: int = Field(4, ge=1, le=LARGEST)
+    d_model: int = Field(128, ge=1, le=LARGEST)
+    num_nodes: int = Field(40, ge=1, le=LARGEST)
+    graph_rank: int = Field(10, ge=1, le=LARGEST)
+    graph_channels: int = Field(32, ge=1, le=LARGEST)
     graph_order: Literal["start_conv_first", "graph_first"] = "start_conv_first"
-    num_layers: int = Field(2, ge=1)
-    num_heads: int = Field(4, ge=1)
-    ffn_dim: int = Field(256, ge=1)
+    num_layers: int = Field(2, ge=1, le=LARGEST)
+    num_heads: int = Field(4, ge=1, le=LARGEST)
+    ffn_dim: int = Field(256, ge=1, le=LARGEST)
     lld_input: Literal["functionals", "frames"] = "functionals"
-    lld_hidden: int = Field(64, ge=1)
+    lld_hidden: int = Field(64, ge=1, le=LARGEST)
     dropout: float = Field(0.3, ge=0, lt=1)
 
 

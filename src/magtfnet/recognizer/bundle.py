@@ -1,8 +1,9 @@
 """The bundle: one folder with all that a model needs to run, and nothing that executes.
 
 ``bundle.json`` holds the configurations, the labels, the corpus's licence, where the model came from and how it
-scored; ``weights.safetensors`` its weights and the statistics of its standardisation; ``checksums.json`` the SHA-256
-of both. A bundle is written to a temporary name and renamed, so that it is there whole or not at all.
+scored; ``weights.safetensors`` its weights and the statistics of its standardisation; ``MODEL_CARD.md`` what it is
+and is not for; ``checksums.json`` the SHA-256 of each. A bundle is written to a temporary name and renamed, so that it
+is there whole or not at all.
 """
 
 import hashlib
@@ -21,7 +22,7 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from magtfnet.config import AudioConfig, FeatureConfig, ModelConfig, to_plain, validated
-from magtfnet.errors import BundleError, ConfigError, LabelError
+from magtfnet.errors import BundleError, ConfigError, MagtfnetError
 from magtfnet.features import FrontEnd, Standardizer
 from magtfnet.labels import LabelSet
 from magtfnet.models import Model, create_model
@@ -68,12 +69,15 @@ class Bundle:
         folder.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         try:
-            files = {BUNDLE: self._description(), WEIGHTS: save_tensors(self._tensors())}
+            files = {
+                BUNDLE: self._description(),
+                WEIGHTS: save_tensors(self._tensors()),
+                CARD: self.card.encode(),
+            }
             for name, data in files.items():
                 (temporary / name).write_bytes(data)
             sums = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
             (temporary / CHECKSUMS).write_text(json.dumps(sums, indent=2) + "\n", encoding="utf-8")
-            (temporary / CARD).write_text(self.card, encoding="utf-8")
             temporary.chmod(0o755)
             os.replace(temporary, folder)
         except BaseException:
@@ -90,33 +94,25 @@ class Bundle:
         """
         folder = Path(folder)
         files = _read_files(folder)
-        values = json.loads(files[BUNDLE])
-        if values.get("format_version") != FORMAT_VERSION:
-            raise BundleError(
-                f"{folder}: bundle of version {values.get('format_version')}, expected {FORMAT_VERSION}; "
-                "install the magtfnet that wrote it, or train it again"
-            )
         try:
+            values = json.loads(files[BUNDLE])
+            if values["format_version"] != FORMAT_VERSION:
+                raise BundleError(
+                    f"{folder}: bundle of version {values['format_version']}, expected {FORMAT_VERSION}; "
+                    "install the magtfnet that wrote it, or train it again"
+                )
             labels = LabelSet(tuple(values["labels"]["classes"]), values["labels"]["merges"])
             audio = validated(AudioConfig, values["audio"], "audio.")
             features = validated(FeatureConfig, values["features"], "features.")
             model_config = validated(ModelConfig, values["model"], "model.")
             model, standardizer = build(len(labels), audio, features, model_config)
             _fill(folder, model, standardizer, load_tensors(files[WEIGHTS]))
-        except (KeyError, TypeError, ConfigError, LabelError, SafetensorError) as error:
+            provenance, scores, card = values["provenance"], values["scores"], files[CARD].decode()
+        except BundleError:
+            raise
+        except (KeyError, TypeError, AttributeError, ValueError, MagtfnetError, SafetensorError) as error:
             raise BundleError(f"{folder}: does not fit this magtfnet ({error}); train it again") from error
-        card = (folder / CARD).read_text(encoding="utf-8") if (folder / CARD).exists() else ""
-        return cls(
-            model.eval(),
-            standardizer,
-            labels,
-            audio,
-            features,
-            model_config,
-            values["provenance"],
-            values["scores"],
-            card,
-        )
+        return cls(model.eval(), standardizer, labels, audio, features, model_config, provenance, scores, card)
 
     def _description(self) -> bytes:
         values = {
@@ -165,7 +161,7 @@ def _read_files(folder: Path) -> dict[str, bytes]:
         found = "a file" if folder.exists() else "no such folder"
         raise BundleError(f"{folder}: {found}; expected a bundle, the folder 'bundle' of a run directory")
     files = {}
-    for name in (CHECKSUMS, BUNDLE, WEIGHTS):
+    for name in (CHECKSUMS, BUNDLE, WEIGHTS, CARD):
         if not (folder / name).is_file():
             raise BundleError(f"{folder}: not a whole bundle, {name} is missing; copy it again")
         files[name] = (folder / name).read_bytes()
@@ -187,3 +183,5 @@ def _fill(folder: Path, model: Model, standardizer: Standardizer, tensors: Mappi
         except RuntimeError as error:
             reason = str(error).splitlines()[-1].strip()
             raise BundleError(f"{folder}: weights do not fit the {part} ({reason}); train it again") from error
+        if not all(tensor.isfinite().all() for tensor in state.values()):
+            raise BundleError(f"{folder}: weights of the {part} are not finite numbers; train it again")

@@ -1,13 +1,14 @@
 """What a training needs to go on where it was stopped: written whole or not at all, read without running code."""
 
 import os
-import pickle
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from magtfnet.errors import RunDirectoryError
+
+DAMAGED = "damaged checkpoint; remove it to start this run again"
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -27,7 +28,9 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         RunDirectoryError: the file is damaged.
     """
     try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError) as error:
-        raise RunDirectoryError(f"{path}: damaged checkpoint; remove it to start this run again") from error
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # whatever a damaged file makes the unpickler trip over
+        raise RunDirectoryError(f"{path}: {DAMAGED}") from error
+    if not isinstance(state, dict):
+        raise RunDirectoryError(f"{path}: {DAMAGED}")
     return state

@@ -16,13 +16,13 @@ from torch import nn, optim
 from torch.nn import functional
 
 from magtfnet.config import TrainingConfig
-from magtfnet.errors import DivergenceError
+from magtfnet.errors import DivergenceError, RunDirectoryError
 from magtfnet.evaluation.metrics import confusion_matrix, unweighted_accuracy, weighted_accuracy
 from magtfnet.features import Standardizer
 from magtfnet.models import Model
 from magtfnet.progress import Progress, silent
 from magtfnet.training.batches import TrainingData, plan_batches
-from magtfnet.training.checkpoint import load_checkpoint, save_checkpoint
+from magtfnet.training.checkpoint import DAMAGED, load_checkpoint, save_checkpoint
 from magtfnet.training.optimizers import make_optimizer
 from magtfnet.training.seeding import derived_seed, seeded
 
@@ -96,13 +96,14 @@ def fit(
     optimizer = make_optimizer(model, config)
     result = FitResult()
     if checkpoint is not None and checkpoint.exists():
-        result = _resume(load_checkpoint(checkpoint), model, optimizer)
+        result = _resume(checkpoint, model, optimizer)
     while len(result.history) < config.epochs and result.epochs_without_gain() < config.patience:
         epoch = len(result.history) + 1
         start = time.perf_counter()
         with seeded(seed, epoch):
             loss = _train_epoch(model, standardizer, training, optimizer, config, device, seed, epoch, progress)
         row = {"epoch": epoch, "train_loss": loss} | evaluate_epoch(model, standardizer, validation, config, device)
+        _refuse_no_number(row["validation_loss"], "validation loss", epoch, config)
         result.take(row | {"seconds": time.perf_counter() - start}, model)
         if checkpoint is not None:
             save_checkpoint(checkpoint, _state(result, model, optimizer))
@@ -137,13 +138,17 @@ def _train_epoch(
         loss.backward()  # type: ignore[no-untyped-call]  # torch gives it no types
         optimizer.step()
         value = loss.item()
-        if not math.isfinite(value):
-            raise DivergenceError(
-                f"the loss became {value} in epoch {epoch}; lower training.learning_rate ({config.learning_rate})"
-            )
+        _refuse_no_number(value, "loss", epoch, config)
         total += value * len(indices)
         progress(f"epoch {epoch}", done, len(batches))
     return total / len(data)
+
+
+def _refuse_no_number(value: float, what: str, epoch: int, config: TrainingConfig) -> None:
+    if not math.isfinite(value):
+        raise DivergenceError(
+            f"the {what} became {value} in epoch {epoch}; lower training.learning_rate ({config.learning_rate})"
+        )
 
 
 @torch.inference_mode()
@@ -181,8 +186,12 @@ def _state(result: FitResult, model: nn.Module, optimizer: optim.Optimizer) -> d
     }
 
 
-def _resume(state: dict[str, Any], model: nn.Module, optimizer: optim.Optimizer) -> FitResult:
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
-    wa, negative_loss = state["best_score"]
-    return FitResult(state["history"], state["best_epoch"], (wa, negative_loss), state["best_weights"])
+def _resume(checkpoint: Path, model: nn.Module, optimizer: optim.Optimizer) -> FitResult:
+    state = load_checkpoint(checkpoint)
+    try:
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        wa, negative_loss = state["best_score"]
+        return FitResult(state["history"], state["best_epoch"], (wa, negative_loss), state["best_weights"])
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise RunDirectoryError(f"{checkpoint}: {DAMAGED}") from error
