@@ -115,7 +115,7 @@ def test_table_with_everything(table):
 
 def test_table_with_a_comma_too_many_and_patterns(table, tmp_path):
     file = table("path,emotion\naudio/a.wav,sad,\naudio/b.wav,angry,\n")
-    with pytest.raises(CorpusError, match="not a table that can be read .*does not match length of data"):
+    with pytest.raises(CorpusError, match=r"not a table that can be read .*does not match length of data"):
         load_corpus("table", file)
     table("path,emotion\naudio/a.wav,sad\n")
     (tmp_path / "m.toml").write_text("speaker = '(.)'\n")

@@ -26,7 +26,7 @@ from magtfnet.errors import (
 
 Frames = npt.NDArray[np.float32]
 UNKNOWN_LENGTH = 2**40
-"""Samples: two years at 16 kHz. libsndfile gives such counts for the FLAC of a streaming encoder, and cannot read it."""
+"""Samples: two years at 16 kHz. libsndfile gives such counts for FLAC that was streamed, and cannot read it."""
 MIN_DURATION = 0.025
 """One analysis window in seconds: 400 samples at 16 kHz."""
 
