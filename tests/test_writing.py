@@ -1,0 +1,29 @@
+"""Files are written whole or not at all."""
+
+import pytest
+
+from magtfnet.writing import write_whole
+
+
+def test_a_file_is_written_and_nothing_beside_it(tmp_path):
+    write_whole(tmp_path / "x.txt", "one\r\ntwo\n")
+    assert (tmp_path / "x.txt").read_bytes() == b"one\r\ntwo\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["x.txt"]
+
+
+def test_what_was_there_stays_when_writing_fails(tmp_path, monkeypatch):
+    write_whole(tmp_path / "x.txt", "before")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_whole(tmp_path / "x.txt", "after")
+    assert (tmp_path / "x.txt").read_text() == "before"
+    assert [path.name for path in tmp_path.iterdir()] == ["x.txt"]
+
+
+def test_names_that_are_no_unicode_survive(tmp_path):
+    write_whole(tmp_path / "x.txt", "bad\udcff.wav")
+    assert (tmp_path / "x.txt").read_bytes() == b"bad\xff.wav"
