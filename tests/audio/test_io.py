@@ -134,6 +134,14 @@ def test_cut_inside_the_header(tmp_path):
         written(path, tone())
 
 
+def test_cut_inside_an_earlier_chunk(tmp_path):
+    path = written(tmp_path / "x.wav", tone())
+    data = path.read_bytes()
+    path.write_bytes(data[:36] + b"LIST" + struct.pack("<I", 5_000) + b"x" * 100)
+    with pytest.raises(TruncatedAudioError, match="4900 of the bytes that its header promises are missing"):
+        read_audio(path)
+
+
 @pytest.mark.parametrize("placeholder", [0xFFFF_FFFF, 0x7FFF_FFFF, 0x7FFF_F000])
 def test_a_file_from_a_pipe_promises_no_size(tmp_path, placeholder):
     path = written(tmp_path / "x.wav", tone())

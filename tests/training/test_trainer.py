@@ -74,12 +74,28 @@ def test_a_stopped_training_goes_on_to_the_bit(parts, tmp_path, model, stopped_a
     assert result.best_epoch == whole.best_epoch
 
 
-def test_the_best_epoch_is_kept_not_the_last(parts):
-    network, result = run(parts, "training.epochs=6", "training.learning_rate=0.02")
-    assert result.history[result.best_epoch - 1]["validation_WA"] == max(r["validation_WA"] for r in result.history)
-    for name, value in result.best_weights.items():
-        assert torch.equal(network.state_dict()[name], value)
+def test_the_best_epoch_is_kept_not_the_last(parts, monkeypatch):
+    """Validation scores are scripted: epoch 2 of 4 is the best."""
+    scores, seen = iter([0.2, 0.9, 0.1, 0.3]), []
+
+    def scripted(model, *_):
+        seen.append({name: value.clone() for name, value in model.state_dict().items()})
+        return {"validation_loss": 1.0, "validation_WA": next(scores), "validation_UA": 0.5}
+
+    monkeypatch.setattr("magtfnet.training.trainer.evaluate_epoch", scripted)
+    network, result = run(parts, "training.epochs=4")
+    assert result.best_epoch == 2
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, seen[1][name])
+    assert not torch.equal(seen[1]["classifier.weight"], seen[3]["classifier.weight"])
     assert not network.training
+
+
+def test_every_epoch_has_random_numbers_of_its_own(parts, monkeypatch):
+    used, real = [], seeded
+    monkeypatch.setattr("magtfnet.training.trainer.seeded", lambda *numbers: used.append(numbers) or real(*numbers))
+    run(parts, "training.epochs=3")
+    assert used == [(0, 1), (0, 2), (0, 3)]
 
 
 def row(epoch, accuracy, loss):
