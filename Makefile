@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Where torch comes from; name an index of CPU builds to save gigabytes of CUDA on Linux.
+TORCH_INDEX ?=
 CORPUS ?=
 ROOT ?=
 
@@ -13,7 +15,7 @@ install: $(VENV)/.installed
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "magtfnet needs Python 3.11 or later: make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch==2.13.0
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==2.13.0
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[train,dev]'
 	touch $@
 
@@ -21,7 +23,7 @@ demo: install
 	$(BIN)/magtfnet demo $(CORPUS) $(if $(ROOT),"$(ROOT)")
 
 test: install
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2
 
 lint: install
 	$(BIN)/ruff format --check .
@@ -43,4 +45,4 @@ format: install
 check: lint type layers spell test
 
 clean:
-	rm -rf $(VENV) demo runs
+	rm -rf $(VENV) demo

@@ -91,7 +91,7 @@ def __getattr__(name: str) -> Any:
         if error.name is None or error.name.startswith("magtfnet"):
             raise
         raise MissingExtraError(error.name, "train") from error
-    value = import_module("magtfnet.corpora.protocols") if name == "protocols" else getattr(home, name)
+    value = getattr(home, name)
     globals()[name] = value
     return value
 

@@ -71,8 +71,14 @@ class FeatureConfig(Settings):
     stft: StftConfig = StftConfig()
     log_mel: LogMelConfig = LogMelConfig()
     lld: LldConfig = LldConfig()
-    statistics: tuple[Literal["mean", "std", "min", "max", "range"], ...] = ("mean", "std")
+    statistics: tuple[Literal["mean", "std", "min", "max", "range"], ...] = Field(("mean", "std"), min_length=1)
     standardize: bool = True
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        if len(set(self.statistics)) < len(self.statistics):
+            raise ValueError(f"statistics names one twice: {', '.join(self.statistics)}")
+        return self
 
 
 class ModelConfig(BaseModel):
@@ -171,6 +177,8 @@ def _read_toml(file: Path) -> dict[str, Any]:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"{file}: no such configuration file; check the path") from None
+    except PermissionError:
+        raise ConfigError(f"{file}: permission denied; check the permissions") from None
     except IsADirectoryError:
         raise ConfigError(f"{file}: a folder where a configuration file was expected; name a .toml file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -90,7 +90,3 @@ class LabelSet:
     def of(cls, emotions: Iterable[str]) -> "LabelSet":
         """Return the label set of all emotions that occur, in alphabetical order."""
         return cls(tuple(sorted({str(emotion) for emotion in emotions})))
-
-
-EMODB_7 = LabelSet(("anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness"))
-RAVDESS_8 = LabelSet(("anger", "calm", "disgust", "fear", "happiness", "neutral", "sadness", "surprise"))

@@ -64,7 +64,7 @@ def train(cli, synthetic_root, tmp_path):
         (["--protocol", "leave_one_speaker_out", "--fold", "7"], ["has folds 0 to 3, found 7; choose one of them"]),
         (["--protocol", "folds_from"], ["needs protocol.file"]),
         (["--protocol", "folds_from", "--folds-file", "nowhere.csv"], ["nowhere.csv", "name a CSV of id,fold"]),
-        (["--labels", "m.toml"], ["corpus 'synthetic' has labels of its own and takes no mapping file; leave"]),
+        (["--labels", "m.toml"], ["m.toml: No such file or directory; name the mapping file"]),
         (["--seed", "-1"], ["Invalid value for '--seed'", "see 'magtfnet train --help'"]),
         (["--nonsense"], ["No such option: --nonsense", "see 'magtfnet train --help'"]),
     ],
@@ -114,7 +114,7 @@ def test_a_class_with_too_few_utterances(train, tmp_path):
     assert_refused(
         train("--protocol", "speaker_dependent_8_1_1", corpus="folder", root=tmp_path / "c"),
         "class 'anger' has 2 utterances and speaker_dependent_8_1_1 needs at least 3",
-        "merge it with another",
+        "merge it by a mapping file (--labels)",
     )
 
 
@@ -171,9 +171,8 @@ def test_evaluate_without_a_common_emotion(cli, bundle, tmp_path):
 
 def test_a_full_disk(train, monkeypatch, tmp_path):
     def full(*arguments, **options):
-        raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "run" / "checkpoint.pt.part"))
+        raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "features"))
 
-    monkeypatch.setattr("magtfnet.training.checkpoint.torch.save", full)
     monkeypatch.setattr("magtfnet.features.store.Path.mkdir", full)
     assert_refused(train("--protocol", "speaker_dependent_8_1_1"), "No space left on device; free some space")
 
@@ -261,7 +260,7 @@ def test_an_interrupt(cli, synthetic_root, monkeypatch, tmp_path):
         "train", "synthetic", synthetic_root, "--protocol", "speaker_dependent_8_1_1", "--run-dir", tmp_path / "r"
     )
     assert found.code == 130
-    assert "interrupted; what was finished is kept, 'train --resume' goes on" in found.err
+    assert "interrupted; what was finished is kept, --resume goes on" in found.err
 
 
 def test_stereo_where_it_is_refused(train, tmp_path, synthetic_root):

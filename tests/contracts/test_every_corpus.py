@@ -48,6 +48,7 @@ def test_ids_are_unique_and_the_order_repeats(tree):
 def test_opens_no_audio(tree, monkeypatch):
     name, root, _ = tree
     monkeypatch.setattr("magtfnet.audio.io.read_bytes", lambda path: pytest.fail("a reader opened audio"))
+    monkeypatch.setattr("soundfile.SoundFile", lambda *a, **k: pytest.fail("a reader opened audio"))
     assert load_corpus(name, root, allow_incomplete=True)
 
 

@@ -169,9 +169,16 @@ def test_a_mapping_leaves_out_and_counts(tmp_path, table):
     assert [item.reason for item in corpus.left_out] == ["emotion 'meh' is left out by the mapping file"]
 
 
-def test_a_mapping_for_a_corpus_with_its_own_labels(tmp_path):
-    with pytest.raises(ConfigError, match="corpus 'emodb' has labels of its own and takes no mapping file"):
-        load_corpus("emodb", tmp_path, mapping=tmp_path / "m.toml")
+def test_a_mapping_merges_and_leaves_out_emotions_of_a_published_corpus(tmp_path):
+    emotions = ("anger", "boredom", "happiness", "sadness")
+    write_corpus(tmp_path / "e", "emodb", speakers=2, sentences=1, emotions=emotions, takes=1)
+    (tmp_path / "m.toml").write_text("[emotions]\nboredom = 'sadness'\nhappiness = false\n")
+    corpus = load_corpus("emodb", tmp_path / "e", mapping=tmp_path / "m.toml", allow_incomplete=True)
+    assert corpus.counts() == {"anger": 2, "sadness": 4}
+    assert [item.reason for item in corpus.left_out] == ["emotion 'happiness' is left out by the mapping file"] * 2
+    (tmp_path / "m.toml").write_text("speaker = '(.)'\n")
+    with pytest.raises(ConfigError, match="corpus 'emodb' knows its speakers and sentences; take the patterns out"):
+        load_corpus("emodb", tmp_path / "e", mapping=tmp_path / "m.toml")
 
 
 def test_audit_finds_what_is_wrong(tmp_path):

@@ -126,6 +126,21 @@ def _bounds(frames: int, sample_rate: int, source: Path, start: float | None, en
     return first, min(last, frames)  # tables round their times: up to 10 ms past the end is the end
 
 
+def read_header(path: Path) -> tuple[int, int, int]:
+    """Return samples in each channel, rate and channels of a recording, without decoding it.
+
+    Raises:
+        AudioError: it is missing or not audio, as ``read_audio`` has it.
+        StorageError: the system does not let us read it.
+    """
+    try:
+        with path.open("rb") as file, soundfile.SoundFile(file) as opened:
+            return int(opened.frames), int(opened.samplerate), int(opened.channels)
+    except (soundfile.LibsndfileError, OSError):
+        waveform = read_audio(path)  # raises the named error; what can be read after all has this header
+        return waveform.num_samples, waveform.sample_rate, waveform.num_channels
+
+
 def audio_format(data: bytes) -> str:
     """Return the container and encoding of a recording's bytes, such as ``WAV PCM_16``."""
     with soundfile.SoundFile(io.BytesIO(data)) as opened:

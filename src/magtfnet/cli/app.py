@@ -68,7 +68,8 @@ def main() -> None:
     except OSError as error:
         _leave(_storage_message(error), 2)
     if code == INTERRUPTED:
-        _leave("interrupted; what was finished is kept, 'train --resume' goes on", INTERRUPTED)
+        hint = "; what was finished is kept, --resume goes on" if sys.argv[1:2] == ["train"] else ""
+        _leave(f"interrupted{hint}", INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)
 
 

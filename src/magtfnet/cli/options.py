@@ -9,7 +9,8 @@ CorpusName = Annotated[str, typer.Argument(help="A registered corpus; 'magtfnet 
 CorpusRoot = Annotated[Path, typer.Argument(help="Where the copy lies; for 'table' the CSV or Parquet file.")]
 BundlePath = Annotated[Path, typer.Argument(help="A bundle: the folder 'bundle' of a run directory.")]
 Labels = Annotated[
-    Path | None, typer.Option("--labels", help="For 'folder' and 'table': the mapping file of native labels.")
+    Path | None,
+    typer.Option("--labels", help="A mapping file: what native labels mean, which emotions are merged or left out."),
 ]
 AllowIncomplete = Annotated[
     bool, typer.Option("--allow-incomplete", help="Use a copy whose number of utterances is not the official one.")

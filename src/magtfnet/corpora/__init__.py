@@ -8,4 +8,6 @@ from magtfnet.corpora.base import CorpusInfo as CorpusInfo
 from magtfnet.corpora.base import LeftOut as LeftOut
 from magtfnet.corpora.base import Utterance as Utterance
 from magtfnet.corpora.base import load_corpus as load_corpus
+
+from magtfnet.corpora import protocols as protocols  # isort: skip
 from magtfnet.corpora.splits import Split as Split

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from magtfnet.corpora.mapping import LabelMapping, load_mapping
@@ -161,7 +161,7 @@ class Corpus:
         raise KeyError(id_)
 
     def counts(self) -> dict[str, int]:
-        """Return the number of utterances of each emotion, in the label set's order."""
+        """Return the number of utterances of each emotion, in alphabetical order."""
         counts = Counter(utterance.emotion for utterance in self.utterances)
         return {emotion: counts[emotion] for emotion in sorted(counts)}
 
@@ -178,21 +178,24 @@ def load_corpus(
     Args:
         name: a registered corpus: ``magtfnet corpora`` lists them.
         root: where the copy lies; for ``table`` the CSV or Parquet file.
-        mapping: for ``folder`` and ``table``, the mapping file of native labels (see ``mapping.py``).
+        mapping: the mapping file (see ``mapping.py``): of native labels for ``folder`` and ``table``; for other corpora
+            of emotions, to merge classes or to leave some out.
         allow_incomplete: accept a copy whose number of utterances is not the official one.
 
     Raises:
         UnknownNameError: no such corpus.
         CorpusError: the root is wrong, a file does not belong, labels are unknown, ids repeat, or the count differs.
-        ConfigError: a mapping for a corpus that has labels of its own.
+        ConfigError: patterns of speakers or sentences for a corpus that knows them.
         StorageError: a folder that cannot be read.
     """
     registered = CORPORA[name]
     root = Path(root)
-    if mapping is not None and not registered.takes_mapping:
-        raise ConfigError(f"corpus '{name}' has labels of its own and takes no mapping file; leave the mapping away")
     if not isinstance(mapping, LabelMapping):
         mapping = load_mapping(Path(mapping)) if mapping is not None else LabelMapping()
+    if not registered.takes_mapping and (mapping.speaker or mapping.sentence):
+        raise ConfigError(
+            f"corpus '{name}' knows its speakers and sentences; take the patterns out of the mapping file"
+        )
     if not root.exists():
         raise CorpusRootError(root, "no such file or folder", f"the root of {name}: {registered.info.source}")
     try:
@@ -206,9 +209,22 @@ def load_corpus(
     official = registered.info.utterances
     if official is not None and len(utterances) != official and not allow_incomplete:
         raise CorpusCountError(name, root, len(utterances), official)
+    if not registered.takes_mapping:
+        items = [_mapped(item, mapping) for item in items]
+        utterances = tuple(item for item in items if isinstance(item, Utterance))
     labels = LabelSet.of(utterance.emotion for utterance in utterances)
     left_out = tuple(item for item in items if isinstance(item, LeftOut))
     return Corpus(registered.info, root, utterances, labels, left_out)
+
+
+def _mapped(item: Utterance | LeftOut, mapping: LabelMapping) -> Utterance | LeftOut:
+    """Merge or leave out the emotions that a mapping names."""
+    if isinstance(item, LeftOut) or item.emotion not in mapping.emotions:
+        return item
+    emotion = mapping.emotions[item.emotion]
+    if emotion is None:
+        return LeftOut(item.path, f"emotion '{item.emotion}' is left out by the mapping file")
+    return replace(item, emotion=emotion)
 
 
 def _refuse_repeated_ids(utterances: tuple[Utterance, ...]) -> None:

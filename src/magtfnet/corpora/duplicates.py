@@ -12,9 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-import soundfile
-
 from magtfnet.audio import Waveform, read_audio
+from magtfnet.audio.io import read_header
 from magtfnet.corpora.base import Utterance
 from magtfnet.corpora.folds import group_by
 
@@ -72,13 +71,8 @@ def _digest(utterance: Utterance) -> str:
 
 
 def _shape(utterance: Utterance) -> object:
-    """Return what equal recordings must share; a part of a recording is compared by its length in milliseconds."""
-    try:
-        with utterance.path.open("rb") as file, soundfile.SoundFile(file) as opened:
-            frames, rate, channels = opened.frames, opened.samplerate, opened.channels
-    except (soundfile.LibsndfileError, OSError):
-        read_audio(utterance.path)  # raises the named error
-        raise
+    """Return what equal recordings must share: number of samples, rate and channels of the utterance."""
+    frames, rate, channels = read_header(utterance.path)
     if utterance.start is None and utterance.end is None:
         return frames, rate, channels
     start, end = utterance.start or 0.0, min(frames / rate, math.inf if utterance.end is None else utterance.end)

@@ -113,7 +113,7 @@ class Partition:
             if count < needed:
                 raise SplitError(
                     f"class '{emotion}' has {count} utterances and {self.protocol} needs at least {needed}; "
-                    "use fewer folds, leave the class out, or merge it with another"
+                    "use fewer folds, or leave the class out or merge it by a mapping file (--labels)"
                 )
 
 

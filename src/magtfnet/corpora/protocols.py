@@ -124,7 +124,7 @@ def _ids_of_groups(
 def folds_from(
     corpus: Corpus, *, file: str | Path, seed: int = 0, validation_share: float = 0.1, duplicates: Duplicates = None
 ) -> Splits:
-    """Published folds: a CSV of ``id,fold``, or a folder of EmoBox's ``train_fold_1.jsonl`` and ``test_fold_1.jsonl``.
+    """Published folds: a CSV of ``id,fold``, or a folder of EmoBox's ``test_fold_1.jsonl`` and so on.
 
     Where every fold of the file keeps speakers (sessions, sentences) apart, the validation part, which is taken from
     training, keeps them apart too, and the splits say so.

@@ -63,7 +63,8 @@ class Split:
                 if utterance.emotion not in learnt:
                     raise SplitError(
                         f"{self.protocol}, fold {self.fold}: class '{utterance.emotion}' is in the {name} part but "
-                        "has no training utterance; leave the class out, merge it, or choose another protocol"
+                        "has no training utterance; leave it out or merge it by a mapping file (--labels), or choose "
+                        "another protocol"
                     )
         if len(self.train) < 2:
             raise SplitError(f"{self.protocol}, fold {self.fold}: one training utterance is too few; use fewer folds")

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import soundfile
 
 from magtfnet.corpora import emodb, ravdess
-from magtfnet.corpora.base import CorpusInfo, Utterance, list_folder, register_corpus
+from magtfnet.corpora.base import CorpusInfo, LeftOut, Utterance, list_folder, register_corpus
 from magtfnet.errors import CorpusLayoutError, UnknownNameError
 from magtfnet.labels import Emotion
 
@@ -36,10 +36,11 @@ INFO = CorpusInfo(
 
 
 @register_corpus(INFO)
-def read_synthetic(root: Path) -> Iterator[Utterance]:
+def read_synthetic(root: Path) -> Iterator[Utterance | LeftOut]:
     """Yield the utterances of ``root`` in file-name order."""
     for path in list_folder(root, INFO.source):
         if path.suffix.lower() != ".wav":
+            yield LeftOut(path, "not a WAV file")
             continue
         name = FILE_NAME.fullmatch(path.name)
         if name is None or name["emotion"] not in set(Emotion):

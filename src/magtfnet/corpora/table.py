@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from magtfnet.corpora.base import CorpusInfo, LeftOut, Utterance, register_own_data
 from magtfnet.corpora.mapping import LabelMapping
-from magtfnet.errors import ConfigError, CorpusLayoutError, CorpusRootError
+from magtfnet.errors import ConfigError, CorpusLayoutError, CorpusRootError, MissingExtraError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,8 +65,10 @@ def read_table(root: Path, mapping: LabelMapping) -> Iterator[Utterance | LeftOu
 
 
 def _read_frame(root: Path) -> "pd.DataFrame":
-    import pandas as pd
-
+    try:
+        import pandas as pd
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("pandas", "train") from error
     if root.is_dir():
         raise CorpusRootError(root, "a folder", f"{INFO.source}; for one folder per emotion use the corpus 'folder'")
     try:

@@ -1,4 +1,4 @@
-"""Labels in, numbers out: metrics, intervals and reports. NumPy only, but for the pictures of the page."""
+"""Labels in, numbers out: metrics, intervals and reports. No torch; matplotlib only for the page."""
 
 from magtfnet.evaluation.aggregate import AggregateReport as AggregateReport
 from magtfnet.evaluation.report import EvaluationReport as EvaluationReport

@@ -22,7 +22,7 @@ def confusion_matrix(truth: Sequence[int], predicted: Sequence[int], num_classes
 
 
 def weighted_accuracy(confusion: Counts) -> float:
-    """WA: the share of utterances that are classified rightly, trace / sum (paper, eq. 22 of section 4.3)."""
+    """WA: the share of utterances that are classified rightly, trace / sum (paper, eq. 22)."""
     return float(np.trace(confusion) / confusion.sum())
 
 

@@ -1,4 +1,4 @@
-"""The report as one HTML file that needs nothing beside it, and the model card."""
+"""The report as one HTML file that needs nothing beside it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -23,13 +23,6 @@ def model_card(
     """
     interval = report.intervals.get("UA_over_speakers") or report.intervals.get("UA_over_utterances")
     wilson = report.intervals.get("WA_wilson")
-    shared = [key for key in ("speaker", "sentence") if key not in split.disjoint_by]
-    warning = (
-        f"The test part shares {' and '.join(f'{key}s' for key in shared)} with training: "
-        "the scores say nothing about new ones."
-        if shared
-        else "No tested speaker or sentence was in training or validation."
-    )
     lines = [
         f"# {model} on {corpus.title}",
         "",
@@ -41,7 +34,7 @@ def model_card(
         f"| UA | {percent(report.unweighted_accuracy)} | {_range(interval)} |",
         f"| macro-F1 | {percent(report.per_class.macro_f1)} | |",
         "",
-        f"{split.describe()}. {warning}",
+        f"{split.describe()}. {' '.join(_overlap(split, key) for key in ('speaker', 'sentence'))}",
         "",
         *(f"- {name}: {value}" for name, value in facts.items()),
         f"- corpus: {corpus.name}, language {corpus.language or 'not stated'}, licence {corpus.licence}",
@@ -52,6 +45,16 @@ def model_card(
         "",
     ]
     return "\n".join(lines)
+
+
+def _overlap(split: Split, key: str) -> str:
+    """Say whether the tested speakers (or sentences) were in training."""
+    sides = [{getattr(utterance, key) for utterance in part} for part in (split.train, split.test)]
+    if None in sides[0] | sides[1]:
+        return f"Its {key}s are not known: nobody can say whether the test part shares them with training."
+    if sides[0] & sides[1]:
+        return f"The test part shares {key}s with training: the scores say nothing about new {key}s."
+    return f"No tested {key} was in training."
 
 
 def _range(interval: tuple[float, float] | None) -> str:

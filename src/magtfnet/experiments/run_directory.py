@@ -104,11 +104,6 @@ class RunDirectory:
         """Write ``metrics.json``, which completes the run."""
         self.write_text("metrics.json", _json(metrics))
 
-    def read_metrics(self) -> dict[str, Any]:
-        """Read ``metrics.json``."""
-        metrics: dict[str, Any] = json.loads((self.path / "metrics.json").read_text(encoding="utf-8"))
-        return metrics
-
     def write_history(self, history: Sequence[Mapping[str, float]]) -> None:
         """Write a row per epoch."""
         file = io.StringIO()

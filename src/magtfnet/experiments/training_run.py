@@ -4,7 +4,7 @@ import hashlib
 import shutil
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -234,9 +234,7 @@ def _write_results(
     directory.write_text("MODEL_CARD.md", card)
     directory.write_text("report.html", page)
     if not directory.bundle.exists():  # it is, where a run was stopped between the bundle and its metrics
-        Bundle(
-            **{key: getattr(bundle, key) for key in bundle.__dataclass_fields__} | {"scores": scores, "card": card}
-        ).save(directory.bundle)
+        replace(bundle, scores=scores, card=card).save(directory.bundle)
     cost = {
         "best_epoch": result.best_epoch,
         "epochs": len(result.history),

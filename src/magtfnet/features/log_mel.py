@@ -27,7 +27,7 @@ class LogMel(nn.Module):
         sample_rate: of the waveforms, in Hz.
 
     Raises:
-        ConfigError: the highest band lies beyond half the sample rate, or the bands are empty.
+        ConfigError: the highest band lies beyond half the sample rate, or a band holds no bin.
     """
 
     filters: Tensor
@@ -45,6 +45,12 @@ class LogMel(nn.Module):
         self.hop_length = stft.hop_length
         self.spectrum = PowerSpectrum(stft)
         filters = mel_filters(sample_rate, stft.n_fft, config.n_mels, config.f_min, config.f_max)
+        empty = int((filters.sum(axis=0) == 0).sum())
+        if empty:
+            raise ConfigError(
+                f"{empty} of {config.n_mels} mel bands hold no bin of the transform; "
+                "lower features.log_mel.n_mels, or raise features.stft.n_fft"
+            )
         self.register_buffer("filters", torch.from_numpy(filters), persistent=False)  # (F, M)
 
     def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:

@@ -168,8 +168,9 @@ class FeatureStore:
 
     def _map(self, name: str) -> Frames:
         if name not in self._maps:
-            width = self._widths()[name]
-            self._maps[name] = np.memmap(self._file(name), dtype=np.float32, mode="r").reshape(-1, width)
+            # Only what is indexed: another process may be appending behind it.
+            end = max(first + count for first, count in self._entries.values())
+            self._maps[name] = np.memmap(self._file(name), np.float32, "r", shape=(end, self._widths()[name]))
         return self._maps[name]
 
 

@@ -117,8 +117,8 @@ class MAGTFNet(Model):
             lld_vector = self.functionals_branch(functionals)
         elif self.frames_branch is not None:
             lld_vector = self.frames_branch(lld, valid)
-        fused = torch.cat((mel_vector, lld_vector), dim=-1)  # eq. 21
-        logits: Tensor = self.classifier(self.dropout(fused))  # eq. 22
+        fused = torch.cat((mel_vector, lld_vector), dim=-1)  # eq. 20
+        logits: Tensor = self.classifier(self.dropout(fused))  # eq. 21
         return logits
 
 
@@ -136,7 +136,7 @@ def magtf_net_frames(**overrides: Any) -> MAGTFNet:
 
 @register_model
 def magtf_net_graph_first(**overrides: Any) -> MAGTFNet:
-    """Build MAGTF-Net with the graph before StartConv, as the paper's equation 8 has it."""
+    """Build MAGTF-Net with the graph before StartConv, as the paper's equation 9 has it."""
     return _build({"graph_order": "graph_first"} | overrides)
 
 

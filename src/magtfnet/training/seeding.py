@@ -1,4 +1,4 @@
-"""Random numbers that depend on named seeds only, and leave the caller's generators as they were."""
+"""Random numbers that depend on named seeds only, and leave the caller's CPU and CUDA generators as they were."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ def derived_seed(*entropy: int) -> int:
 
 @contextmanager
 def seeded(*entropy: int) -> Iterator[None]:
-    """Within, torch's generators start from the derived seed; afterwards they are as before."""
+    """Within, torch's generators start from the derived seed; afterwards those of CPU and CUDA are as before."""
     with torch.random.fork_rng():
         torch.manual_seed(derived_seed(*entropy))
         yield

@@ -1,4 +1,4 @@
-"""GraphBlock: a learned graph over latent acoustic nodes (paper, eqs. 7 to 12; after MSGNet, Cai et al., AAAI 2024).
+"""GraphBlock: a learned graph over latent acoustic nodes (paper, eqs. 8 to 13; after MSGNet, Cai et al., AAAI 2024).
 
 A = softmax_rows(ReLU(E1 E2)). A convolution over the feature axis (StartConv) makes N nodes of each frame, each with
 several channels; A passes messages between nodes; two 1x1 convolutions with GELU refine the channels; their mean goes

@@ -1,4 +1,4 @@
-"""The LLD branch: two linear layers, each with BatchNorm and ReLU (paper, eqs. 18 to 20).
+"""The LLD branch: two linear layers, each with BatchNorm and ReLU (paper, eqs. 18, 19).
 
 Section 3.3 feeds frames and pools them; section 4.2 feeds one vector of functionals an utterance. Both are here.
 """

@@ -1,4 +1,4 @@
-"""Squeeze and excitation over channels (Hu et al., CVPR 2018), the squeeze over real frames only (paper, eqs. 5, 6)."""
+"""Squeeze and excitation over channels (Hu et al., CVPR 2018), the squeeze over real frames only (paper, eqs. 6, 7)."""
 
 import torch
 from torch import Tensor, nn

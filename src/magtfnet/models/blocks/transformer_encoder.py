@@ -1,4 +1,4 @@
-"""Transformer encoder layers (Vaswani et al., NeurIPS 2017), LayerNorm after each residual sum (paper, eqs. 13, 14).
+"""Transformer encoder layers (Vaswani et al., NeurIPS 2017), LayerNorm after each residual sum (paper, eq. 15).
 
 Dropout stands on the output of attention, inside the feed-forward network and on its output; the attention weights
 have none, so that attention needs no materialised (T, T) matrix.
@@ -27,13 +27,12 @@ class SelfAttention(nn.Module):
         self.query_key_value = nn.Linear(d_model, 3 * d_model)
         self.output = nn.Linear(d_model, d_model)
 
-    def forward(self, frames: Tensor, valid: Tensor | None) -> Tensor:
-        """Map frames (B, T, D) to frames of the same shape; ``valid`` (B, T), None where no frame is padding."""
+    def forward(self, frames: Tensor, valid: Tensor) -> Tensor:
+        """Map frames (B, T, D) to frames of the same shape; ``valid`` (B, T) marks those that are attended to."""
         batch, time, width = frames.shape
         parts = self.query_key_value(frames).view(batch, time, 3, self.num_heads, width // self.num_heads)
         query, key, value = parts.permute(2, 0, 3, 1, 4).unbind(0)  # each (B, H, T, D / H)
-        mask = None if valid is None else valid[:, None, None, :]
-        attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=valid[:, None, None, :])
         merged: Tensor = self.output(attended.transpose(1, 2).reshape(batch, time, width))
         return merged
 
@@ -57,7 +56,7 @@ class TransformerLayer(nn.Module):
         self.ffn_norm = nn.LayerNorm(d_model)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, frames: Tensor, valid: Tensor | None) -> Tensor:
+    def forward(self, frames: Tensor, valid: Tensor) -> Tensor:
         """Map frames (B, T, D) to frames of the same shape."""
         frames = self.attention_norm(frames + self.dropout(self.attention(frames, valid)))
         hidden = self.dropout(functional.relu(self.expand(frames)))
