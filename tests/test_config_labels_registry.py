@@ -13,11 +13,22 @@ from magtfnet.registry import Registry
 
 def test_defaults_are_the_papers():
     config = load_config()
-    assert (config.audio.sample_rate, config.features.stft.n_fft, config.features.log_mel.n_mels) == (16_000, 512, 40)
+    assert (config.audio.sample_rate, config.features.stft.n_fft, config.features.log_mel.n_mels) == (
+        16_000,
+        512,
+        40,
+    )
     training = config.training
-    assert (training.learning_rate, training.batch_size, training.epochs, training.patience) == (1e-3, 32, 50, 25)
+    assert (training.learning_rate, training.batch_size, training.epochs, training.patience) == (
+        1e-3,
+        32,
+        50,
+        25,
+    )
     assert config.model.name == "magtf_net"
-    assert config.protocol.name == "speaker_independent_k_fold"  # the safe one; the leaky one is asked for by name
+    assert (
+        config.protocol.name == "speaker_independent_k_fold"
+    )  # the safe one; the leaky one is asked for by name
 
 
 def test_files_and_overrides(tmp_path):
@@ -46,12 +57,24 @@ def test_what_is_written_reads_back_equal(tmp_path):
             "training.epoch=3",
             r"unknown configuration key 'training.epoch', expected one of batch_size, .*did you mean 'epochs'",
         ),
-        ("trainin.epochs=3", r"unknown configuration key 'trainin', expected one of audio, .*did you mean 'training'"),
-        ("features.log_mel.mels=3", r"unknown configuration key 'features.log_mel.mels', expected one of f_max"),
+        (
+            "trainin.epochs=3",
+            r"unknown configuration key 'trainin', expected one of audio, .*did you mean 'training'",
+        ),
+        (
+            "features.log_mel.mels=3",
+            r"unknown configuration key 'features.log_mel.mels', expected one of f_max",
+        ),
         ("training.epochs=many", r"configuration training.epochs = 'many': input should be a valid integer"),
-        ("training.epochs=0", r"configuration training.epochs = 0: input should be greater than or equal to 1"),
+        (
+            "training.epochs=0",
+            r"configuration training.epochs = 0: input should be greater than or equal to 1",
+        ),
         ("training.learning_rate=-1", r"training.learning_rate = -1: input should be greater than 0"),
-        ("training.optimizer=rmsprop", r"training.optimizer = 'rmsprop': input should be 'adam', 'adamw' or 'sgd'"),
+        (
+            "training.optimizer=rmsprop",
+            r"training.optimizer = 'rmsprop': input should be 'adam', 'adamw' or 'sgd'",
+        ),
         ("features.stft.win_length=600", "win_length 600 must be at most n_fft 512"),
         ("epochs", "override 'epochs' is not of the form section.key=value"),
         ("=3", "override '=3' is not of the form"),
@@ -73,7 +96,11 @@ def test_an_override_below_a_value(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("epochs = ", "not TOML"), (b"\xff\xfe", "not TOML"), (None, "no such configuration file; check the path")],
+    [
+        ("epochs = ", "not TOML"),
+        (b"\xff\xfe", "not TOML"),
+        (None, "no such configuration file; check the path"),
+    ],
 )
 def test_files_that_are_no_configuration(tmp_path, content, message):
     file = tmp_path / "c.toml"
@@ -126,7 +153,9 @@ def test_mapping_files(tmp_path):
     assert mapping.emotion("other", file) is None
     assert mapping.emotion("sad", file) == "sadness"  # a known spelling needs no mapping
     assert mapping.speaker.search("07_x.wav")[1] == "07"
-    with pytest.raises(LabelError, match=r"unknown emotion 'meh', expected one of anger, .*map it in a mapping file"):
+    with pytest.raises(
+        LabelError, match=r"unknown emotion 'meh', expected one of anger, .*map it in a mapping file"
+    ):
         LabelMapping().emotion("meh", "table.csv, row 3")
 
 

@@ -7,7 +7,9 @@ import sys
 import pytest
 from tiny_model import TINY
 
-SETTINGS = [part for override in (*TINY, "training.epochs=6", "training.batch_size=8") for part in ("--set", override)]
+SETTINGS = [
+    part for override in (*TINY, "training.epochs=6", "training.batch_size=8") for part in ("--set", override)
+]
 
 
 def command(root, run_dir, *more):
@@ -20,7 +22,10 @@ def command(root, run_dir, *more):
 def test_a_killed_training_goes_on_to_the_same_weights(synthetic_root, tmp_path, stop):
     subprocess.run(command(synthetic_root, tmp_path / "whole"), check=True, capture_output=True)
     with subprocess.Popen(
-        command(synthetic_root, tmp_path / "killed"), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        command(synthetic_root, tmp_path / "killed"),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as process:
         for line in process.stderr:
             if line.startswith("epoch   2"):
@@ -43,7 +48,10 @@ def test_a_killed_training_goes_on_to_the_same_weights(synthetic_root, tmp_path,
 
 def test_output_to_a_closed_pipe_is_no_traceback():
     with subprocess.Popen(
-        [sys.executable, "-m", "magtfnet", "corpora"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "magtfnet", "corpora"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as process:
         process.stdout.close()
         assert "Traceback" not in process.stderr.read()

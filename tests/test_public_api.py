@@ -11,7 +11,15 @@ import magtfnet
 
 PROMISED = {
     *("load_corpus", "Corpus", "Utterance", "Split", "protocols", "Waveform", "read_audio", "LogMel"),
-    *("LowLevelDescriptors", "create_model", "list_models", "train", "evaluate", "EmotionRecognizer", "Prediction"),
+    *(
+        "LowLevelDescriptors",
+        "create_model",
+        "list_models",
+        "train",
+        "evaluate",
+        "EmotionRecognizer",
+        "Prediction",
+    ),
     *("Bundle", "MagtfnetError"),
 }
 
@@ -33,7 +41,9 @@ def test_every_public_name_is_there():
 def test_every_error_is_public():
     from magtfnet import errors
 
-    classes = {name for name, value in vars(errors).items() if isinstance(value, type) and name.endswith("Error")}
+    classes = {
+        name for name, value in vars(errors).items() if isinstance(value, type) and name.endswith("Error")
+    }
     assert classes <= set(magtfnet.__all__)
     drawn = errors.__doc__
     for name in classes:
@@ -42,7 +52,8 @@ def test_every_error_is_public():
 
 
 @pytest.mark.parametrize(
-    "statement", ["import magtfnet", "import magtfnet.cli.app", "from magtfnet import read_audio, load_corpus"]
+    "statement",
+    ["import magtfnet", "import magtfnet.cli.app", "from magtfnet import read_audio, load_corpus"],
 )
 def test_importing_loads_no_torch_and_changes_nothing(statement):
     code = f"""
@@ -87,7 +98,8 @@ import importlib, json, pkgutil, sys
 import magtfnet
 for room in ("audio", "corpora", "evaluation"):
     package = importlib.import_module(f"magtfnet.{room}")
-    for module in pkgutil.iter_modules(package.__path__): importlib.import_module(f"magtfnet.{room}.{module.name}")
+    for module in pkgutil.iter_modules(package.__path__):
+    importlib.import_module(f"magtfnet.{room}.{module.name}")
 import magtfnet.prediction
 print(json.dumps("torch" in sys.modules))
 """

@@ -71,7 +71,9 @@ class FeatureConfig(Settings):
     stft: StftConfig = StftConfig()
     log_mel: LogMelConfig = LogMelConfig()
     lld: LldConfig = LldConfig()
-    statistics: tuple[Literal["mean", "std", "min", "max", "range"], ...] = Field(("mean", "std"), min_length=1)
+    statistics: tuple[Literal["mean", "std", "min", "max", "range"], ...] = Field(
+        ("mean", "std"), min_length=1
+    )
     standardize: bool = True
 
     @model_validator(mode="after")
@@ -180,7 +182,9 @@ def _read_toml(file: Path) -> dict[str, Any]:
     except PermissionError:
         raise ConfigError(f"{file}: permission denied; check the permissions") from None
     except IsADirectoryError:
-        raise ConfigError(f"{file}: a folder where a configuration file was expected; name a .toml file") from None
+        raise ConfigError(
+            f"{file}: a folder where a configuration file was expected; name a .toml file"
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file}: not TOML ({error}); correct the file") from error
 
@@ -189,12 +193,16 @@ def _apply(values: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     parts = key.strip().split(".")
     if not equals or not all(parts):
-        raise ConfigError(f"override '{override}' is not of the form section.key=value, as training.epochs=20")
+        raise ConfigError(
+            f"override '{override}' is not of the form section.key=value, as training.epochs=20"
+        )
     section = values
     for part in parts[:-1]:
         section = section.setdefault(part, {})
         if not isinstance(section, dict):
-            raise ConfigError(f"override '{override}': '{part}' is a value, not a section; name a key that exists")
+            raise ConfigError(
+                f"override '{override}': '{part}' is a value, not a section; name a key that exists"
+            )
     section[parts[-1]] = _parse_value(text.strip())
 
 

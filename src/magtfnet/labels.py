@@ -62,12 +62,16 @@ class LabelSet:
     def __post_init__(self) -> None:
         if len(self.classes) < 2:
             found = ", ".join(self.classes) or "none"
-            raise LabelError(f"a label set needs at least 2 emotions, found {len(self.classes)} ({found}); add another")
+            raise LabelError(
+                f"a label set needs at least 2 emotions, found {len(self.classes)} ({found}); add another"
+            )
         if len(set(self.classes)) != len(self.classes):
             raise LabelError(f"a label set names a class twice: {', '.join(self.classes)}; name each once")
         for emotion, target in self.merges.items():
             if target not in self.classes:
-                raise LabelError(f"'{emotion}' is merged into '{target}', which is not one of {self.classes}; add it")
+                raise LabelError(
+                    f"'{emotion}' is merged into '{target}', which is not one of {self.classes}; add it"
+                )
 
     def __len__(self) -> int:
         return len(self.classes)

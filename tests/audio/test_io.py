@@ -85,7 +85,9 @@ def test_a_part_of_a_recording(tmp_path):
     part = read_audio(path, start=0.25, end=0.5)
     assert part.num_samples == 4_000
     assert part.samples[0] == pytest.approx(4_000 / 32_768, abs=1e-4)
-    assert read_audio(path, start=0.9, end=1.005).num_samples == 1_600  # tables round: 10 ms past the end is the end
+    assert (
+        read_audio(path, start=0.9, end=1.005).num_samples == 1_600
+    )  # tables round: 10 ms past the end is the end
     for start, end in ((0.5, 0.5), (0.6, 0.5), (2.0, None), (0, 1.2), (-1, 0.5)):
         with pytest.raises(DurationError, match=r"a part from .* in 1.000 s of audio; correct start and end"):
             read_audio(path, start=start, end=end)
@@ -94,7 +96,9 @@ def test_a_part_of_a_recording(tmp_path):
 def test_missing_folder_empty_and_special_files(tmp_path):
     with pytest.raises(AudioNotFoundError, match=r"x\.wav: no such file; check the path"):
         read_audio(tmp_path / "x.wav")
-    with pytest.raises(AudioFolderError, match="a folder where a recording was expected; name the files in it"):
+    with pytest.raises(
+        AudioFolderError, match="a folder where a recording was expected; name the files in it"
+    ):
         read_audio(tmp_path)
     (tmp_path / "empty.wav").touch()
     with pytest.raises(EmptyAudioError, match=r"an empty file \(0 bytes\); copy or record it again"):
@@ -108,7 +112,9 @@ def test_no_samples(tmp_path):
         read_audio(written(tmp_path / "x.wav", np.zeros(0)))
 
 
-@pytest.mark.parametrize("data", [b"hello, this is text", b"\x89PNG\r\n\x1a\n" + b"\0" * 5_000, b"{}", b"\0" * 9_000])
+@pytest.mark.parametrize(
+    "data", [b"hello, this is text", b"\x89PNG\r\n\x1a\n" + b"\0" * 5_000, b"{}", b"\0" * 9_000]
+)
 def test_not_audio(tmp_path, data):
     (tmp_path / "x.wav").write_bytes(data)
     with pytest.raises(UnreadableAudioError, match=r"not audio in a known format; convert it to WAV"):
@@ -118,7 +124,9 @@ def test_not_audio(tmp_path, data):
 @pytest.mark.parametrize(("container", "subtype"), [f[:2] for f in FORMATS if f[0] != "MP3"])
 @pytest.mark.parametrize("kept", [0.3, 0.9])
 def test_truncated(tmp_path, container, subtype, kept):
-    path = written(tmp_path / "x", tone(seconds=3), 16_000 if subtype != "OPUS" else 48_000, container, subtype)
+    path = written(
+        tmp_path / "x", tone(seconds=3), 16_000 if subtype != "OPUS" else 48_000, container, subtype
+    )
     data = path.read_bytes()
     path.write_bytes(data[: int(kept * len(data))])
     with pytest.raises(TruncatedAudioError, match=r"truncated.*; copy it again"):
@@ -189,7 +197,9 @@ def test_a_header_that_promises_gigabytes_is_truncated_not_allocated(tmp_path):
     data = bytearray(path.read_bytes())
     data[40:44] = struct.pack("<I", 0x7000_0000)
     path.write_bytes(data)
-    with pytest.raises(TruncatedAudioError, match=r"truncated, \d+ of the bytes that its header promises are missing"):
+    with pytest.raises(
+        TruncatedAudioError, match=r"truncated, \d+ of the bytes that its header promises are missing"
+    ):
         read_audio(path)
 
 
@@ -197,14 +207,18 @@ def test_a_header_that_promises_gigabytes_is_truncated_not_allocated(tmp_path):
 def test_samples_that_are_not_finite(tmp_path, bad):
     samples = tone()
     samples[17] = bad
-    with pytest.raises(InvalidSamplesError, match="1 samples are NaN or infinite; repair the file or leave it out"):
+    with pytest.raises(
+        InvalidSamplesError, match="1 samples are NaN or infinite; repair the file or leave it out"
+    ):
         read_audio(written(tmp_path / "x.wav", samples, subtype="FLOAT"))
 
 
 @pytest.mark.parametrize(("rate", "fits"), [(16_000, 400), (48_000, 1_200)])
 def test_shorter_than_a_window(tmp_path, rate, fits):
     assert read_audio(written(tmp_path / "x.wav", np.zeros(fits), rate)).num_samples == fits
-    with pytest.raises(DurationError, match=rf"{fits - 1} samples .* shorter than one analysis window; give at least"):
+    with pytest.raises(
+        DurationError, match=rf"{fits - 1} samples .* shorter than one analysis window; give at least"
+    ):
         read_audio(written(tmp_path / "x.wav", np.zeros(fits - 1), rate))
 
 

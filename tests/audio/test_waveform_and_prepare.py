@@ -38,7 +38,9 @@ def test_mixing_down_is_the_configured_policy():
     waveform = Waveform(np.array([[1.0, 0.0], [0.0, 0.5]]), 16_000)
     for policy, expected in (("mean", [0.5, 0.25]), ("first", [1.0, 0.0]), ("second", [0.0, 0.5])):
         assert prepare(waveform, AudioConfig(channels=policy)).samples.tolist() == expected
-    with pytest.raises(AudioPolicyError, match=r"call\.wav: 2 channels, expected 1; set audio.channels to mean"):
+    with pytest.raises(
+        AudioPolicyError, match=r"call\.wav: 2 channels, expected 1; set audio.channels to mean"
+    ):
         prepare(waveform, AudioConfig(channels="refuse"), source="call.wav")
     assert prepare(Waveform(np.ones((1, 5)), 16_000), AudioConfig(channels="refuse")).samples.shape == (5,)
 
@@ -46,7 +48,9 @@ def test_mixing_down_is_the_configured_policy():
 def test_resampling_is_the_configured_policy():
     waveform = Waveform(np.zeros(4_800), 48_000)
     assert prepare(waveform, AudioConfig()).num_samples == 1_600
-    with pytest.raises(AudioPolicyError, match=r"sample rate 48000 Hz, expected 16000 Hz; resample it, or set audio"):
+    with pytest.raises(
+        AudioPolicyError, match=r"sample rate 48000 Hz, expected 16000 Hz; resample it, or set audio"
+    ):
         prepare(waveform, AudioConfig(resampling="refuse"))
 
 

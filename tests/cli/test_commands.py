@@ -11,7 +11,9 @@ from tiny_model import TINY
 
 from magtfnet.corpora.synthetic import write_corpus
 
-SETTINGS = [part for override in (*TINY, "training.epochs=1", "training.batch_size=8") for part in ("--set", override)]
+SETTINGS = [
+    part for override in (*TINY, "training.epochs=1", "training.batch_size=8") for part in ("--set", override)
+]
 
 
 @pytest.fixture
@@ -83,7 +85,16 @@ def test_train_with_a_configuration_file_and_folds_from_a_file(cli, synthetic, s
 def test_the_default_run_directory_says_what_it_is(cli, synthetic_root, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert (
-        cli("train", "synthetic", synthetic_root, "--protocol", "leave_one_speaker_out", "--fold", 0, *SETTINGS).code
+        cli(
+            "train",
+            "synthetic",
+            synthetic_root,
+            "--protocol",
+            "leave_one_speaker_out",
+            "--fold",
+            0,
+            *SETTINGS,
+        ).code
         == 0
     )
     assert (tmp_path / "runs/synthetic-leave_one_speaker_out-magtf_net-fold_00-seed_0/report.html").exists()
@@ -111,7 +122,9 @@ def test_predict_prints_a_line_a_file(cli, bundle, files):
 def test_predict_json_and_csv_agree(cli, bundle, files):
     as_json = json.loads(cli("predict", bundle, *files, "--json").out)
     as_csv = list(csv.DictReader(io.StringIO(cli("predict", bundle, *files, "--csv").out)))
-    assert [row["file"] for row in as_json] == [row["file"] for row in as_csv] == [str(path) for path in files]
+    assert (
+        [row["file"] for row in as_json] == [row["file"] for row in as_csv] == [str(path) for path in files]
+    )
     for left, right in zip(as_json, as_csv, strict=True):
         assert left["label"] == right["label"]
         assert left["probabilities"]["anger"] == pytest.approx(float(right["p_anger"]), abs=1e-5)
@@ -151,12 +164,18 @@ def test_an_emotion_with_a_dollar_sign_is_drawn(cli, tmp_path):
 
 
 def test_evaluate(cli, bundle, tmp_path):
-    write_corpus(tmp_path / "other", "folder", speakers=1, sentences=3, emotions=("anger", "fear", "sadness"), takes=1)
+    write_corpus(
+        tmp_path / "other", "folder", speakers=1, sentences=3, emotions=("anger", "fear", "sadness"), takes=1
+    )
     found = cli("evaluate", bundle, "folder", tmp_path / "other", "--out", tmp_path / "out")
     assert found.code == 0
     assert "not scored: 3 utterances of 'fear', which the bundle does not know" in found.out
     assert "no test utterance of neutral: UA is the mean over the other classes" in found.out
-    assert {p.name for p in (tmp_path / "out").iterdir()} == {"predictions.csv", "metrics.json", "report.html"}
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {
+        "predictions.csv",
+        "metrics.json",
+        "report.html",
+    }
     values = json.loads(cli("evaluate", bundle, "folder", tmp_path / "other", "--json").out)
     assert values["unknown_emotions"] == {"fear": 3}
     assert values["utterances"] == 6
@@ -178,7 +197,9 @@ def test_synthesize_and_check(cli, tmp_path):
     found = cli("check", "synthetic", tmp_path / "made")
     assert found.code == 0
     assert "Nothing is known of an original" in found.out
-    assert cli("synthesize", tmp_path / "made").err.startswith(f"magtfnet: {tmp_path / 'made'}: is there already")
+    assert cli("synthesize", tmp_path / "made").err.startswith(
+        f"magtfnet: {tmp_path / 'made'}: is there already"
+    )
 
 
 def test_check_says_when_a_copy_is_not_the_original(cli, tmp_path):
@@ -197,7 +218,10 @@ def test_check_finds_the_cut_copy(cli, tmp_path):
         samples, _ = soundfile.read(path)
         soundfile.write(path, [*samples, *[0.0] * 44_100][:44_100], 22_050)
     found = cli("check", "emodb", tmp_path / "e")
-    assert "every recording lasts 2.000 s, the original's last 1.23 to 8.98 s: cut or padded to one length" in found.out
+    assert (
+        "every recording lasts 2.000 s, the original's last 1.23 to 8.98 s: cut or padded to one length"
+        in found.out
+    )
     assert "sampled at 22050 Hz, the original at 16000 Hz: resampled" in found.out
 
 
@@ -206,7 +230,9 @@ def test_demo_on_nothing(cli, tmp_path):
     assert found.code == 0, found.err
     for word in ("report: ", "bundle: ", "labelled ", "try it: magtfnet predict "):
         assert word in found.out
-    report = next(line for line in found.out.splitlines() if line.startswith("report: ")).removeprefix("report: ")
+    report = next(line for line in found.out.splitlines() if line.startswith("report: ")).removeprefix(
+        "report: "
+    )
     assert "<svg" in Path(report).read_text(encoding="utf-8")
 
 

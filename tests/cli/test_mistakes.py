@@ -30,7 +30,9 @@ def assert_refused(found, *words):
 @pytest.fixture
 def train(cli, synthetic_root, tmp_path):
     def run(*arguments, corpus="synthetic", root=None):
-        found = cli("train", corpus, root or synthetic_root, "--run-dir", tmp_path / "run", *QUICK, *arguments)
+        found = cli(
+            "train", corpus, root or synthetic_root, "--run-dir", tmp_path / "run", *QUICK, *arguments
+        )
         if found.code == 2:
             assert not (tmp_path / "run").exists()
         return found
@@ -43,7 +45,10 @@ def train(cli, synthetic_root, tmp_path):
     [
         (["--model", "resnet"], ["unknown model 'resnet', expected one of magtf_net"]),
         (["--protocol", "loso"], ["unknown protocol 'loso', expected one of folds_from"]),
-        (["--set", "training.epoch=3"], ["unknown configuration key 'training.epoch'", "did you mean 'epochs'?"]),
+        (
+            ["--set", "training.epoch=3"],
+            ["unknown configuration key 'training.epoch'", "did you mean 'epochs'?"],
+        ),
         (["--set", "training.epochs=x"], ["training.epochs = 'x': input should be a valid integer"]),
         (["--set", "model.width=3"], ["unknown configuration key 'model.width'"]),
         (["--set", "nonsense"], ["override 'nonsense' is not of the form section.key=value"]),
@@ -52,18 +57,42 @@ def train(cli, synthetic_root, tmp_path):
             ["--protocol", "speaker_independent_k_fold", "--folds", "9"],
             ["needs at least 9 speakers, found 4; use fewer"],
         ),
-        (["--protocol", "speaker_dependent_k_fold", "--folds", "40"], ["class 'anger' has 16 utterances", "use fewer"]),
+        (
+            ["--protocol", "speaker_dependent_k_fold", "--folds", "40"],
+            ["class 'anger' has 16 utterances", "use fewer"],
+        ),
         (["--protocol", "leave_one_session_out"], ["needs the session of every utterance", "give it"]),
         (["--protocol", "leave_one_speaker_out", "--folds", "3"], ["takes no 'folds'; leave it away"]),
         (["--protocol", "leave_one_speaker_out", "--folds", "5"], ["takes no 'folds'; leave it away"]),
-        (["--protocol", "folds_from", "--folds-file", "it's.csv"], ["it's.csv: No such file", "name a CSV of id,fold"]),
-        (["--set", "training.learning_rate=inf"], ["training.learning_rate = inf: input should be a finite number"]),
-        (["--set", "model.ffn_dim=10000000000000"], ["model.ffn_dim = 10000000000000: input should be less than"]),
-        (["--set", "features.stft.n_fft=1000000000000"], ["features.stft.n_fft = 1000000000000: input should be less"]),
-        (["--set", "features.lld.contrast_bands=5000"], ["contrast_bands = 5000: input should be less than or equal"]),
-        (["--protocol", "leave_one_speaker_out", "--fold", "7"], ["has folds 0 to 3, found 7; choose one of them"]),
+        (
+            ["--protocol", "folds_from", "--folds-file", "it's.csv"],
+            ["it's.csv: No such file", "name a CSV of id,fold"],
+        ),
+        (
+            ["--set", "training.learning_rate=inf"],
+            ["training.learning_rate = inf: input should be a finite number"],
+        ),
+        (
+            ["--set", "model.ffn_dim=10000000000000"],
+            ["model.ffn_dim = 10000000000000: input should be less than"],
+        ),
+        (
+            ["--set", "features.stft.n_fft=1000000000000"],
+            ["features.stft.n_fft = 1000000000000: input should be less"],
+        ),
+        (
+            ["--set", "features.lld.contrast_bands=5000"],
+            ["contrast_bands = 5000: input should be less than or equal"],
+        ),
+        (
+            ["--protocol", "leave_one_speaker_out", "--fold", "7"],
+            ["has folds 0 to 3, found 7; choose one of them"],
+        ),
         (["--protocol", "folds_from"], ["needs protocol.file"]),
-        (["--protocol", "folds_from", "--folds-file", "nowhere.csv"], ["nowhere.csv", "name a CSV of id,fold"]),
+        (
+            ["--protocol", "folds_from", "--folds-file", "nowhere.csv"],
+            ["nowhere.csv", "name a CSV of id,fold"],
+        ),
         (["--labels", "m.toml"], ["m.toml: No such file or directory; name the mapping file"]),
         (["--seed", "-1"], ["Invalid value for '--seed'", "see 'magtfnet train --help'"]),
         (["--nonsense"], ["No such option: --nonsense", "see 'magtfnet train --help'"]),
@@ -81,7 +110,9 @@ def test_missing_arguments(cli):
 
 def test_corpora(train, tmp_path):
     assert_refused(train(corpus="imocap"), "unknown corpus 'imocap', expected one of emodb, folder, ravdess")
-    assert_refused(train(root=tmp_path / "nowhere"), "nowhere: no such file or folder; expected the root of synthetic")
+    assert_refused(
+        train(root=tmp_path / "nowhere"), "nowhere: no such file or folder; expected the root of synthetic"
+    )
     assert_refused(train(corpus="ravdess"), "no utterance of ravdess in it")
 
 
@@ -101,10 +132,14 @@ def test_an_incomplete_copy(train, tmp_path):
 def test_one_speaker_where_speakers_must_be_apart(train, tmp_path):
     write_corpus(tmp_path / "one", speakers=1, sentences=4, takes=1)
     assert_refused(
-        train("--protocol", "leave_one_speaker_out", root=tmp_path / "one"), "needs at least 3 speakers", "found 1"
+        train("--protocol", "leave_one_speaker_out", root=tmp_path / "one"),
+        "needs at least 3 speakers",
+        "found 1",
     )
     write_corpus(tmp_path / "mine", "folder", speakers=4, sentences=4, takes=1)
-    assert_refused(train(corpus="folder", root=tmp_path / "mine"), "needs the speaker of every utterance", "has none")
+    assert_refused(
+        train(corpus="folder", root=tmp_path / "mine"), "needs the speaker of every utterance", "has none"
+    )
 
 
 def test_a_class_with_too_few_utterances(train, tmp_path):
@@ -139,7 +174,9 @@ def test_a_recording_that_cannot_be_used(train, tmp_path, synthetic_root):
     data = victim.read_bytes()
     victim.write_bytes(data[:200])
     assert_refused(
-        train("--protocol", "speaker_dependent_8_1_1", root=tmp_path / "c"), f"{victim}: truncated", "copy it again"
+        train("--protocol", "speaker_dependent_8_1_1", root=tmp_path / "c"),
+        f"{victim}: truncated",
+        "copy it again",
     )
 
 
@@ -157,16 +194,23 @@ def test_bundles(cli, bundle, tmp_path, synthetic_root):
     shutil.copytree(bundle, tmp_path / "b")
     (tmp_path / "b" / "weights.safetensors").write_bytes(b"x")
     assert_refused(
-        cli("predict", tmp_path / "b", recording), "weights.safetensors was altered or damaged; copy the bundle"
+        cli("predict", tmp_path / "b", recording),
+        "weights.safetensors was altered or damaged; copy the bundle",
     )
     (tmp_path / "b" / "weights.safetensors").unlink()
-    assert_refused(cli("evaluate", tmp_path / "b", "synthetic", synthetic_root), "weights.safetensors is missing")
-    assert_refused(cli("predict", bundle, recording, "--json", "--csv"), "exclude each other; give one of them")
+    assert_refused(
+        cli("evaluate", tmp_path / "b", "synthetic", synthetic_root), "weights.safetensors is missing"
+    )
+    assert_refused(
+        cli("predict", bundle, recording, "--json", "--csv"), "exclude each other; give one of them"
+    )
 
 
 def test_evaluate_without_a_common_emotion(cli, bundle, tmp_path):
     write_corpus(tmp_path / "c", "folder", speakers=1, sentences=1, takes=1, emotions=("fear", "calm"))
-    assert_refused(cli("evaluate", bundle, "folder", tmp_path / "c"), "the bundle knows anger, neutral, sadness")
+    assert_refused(
+        cli("evaluate", bundle, "folder", tmp_path / "c"), "the bundle knows anger, neutral, sadness"
+    )
 
 
 def test_a_full_disk(train, monkeypatch, tmp_path):
@@ -202,11 +246,14 @@ def test_folders_that_must_not_be_read_or_written(train, cli, monkeypatch, tmp_p
     with monkeypatch.context() as patch:
         patch.setattr("pathlib.Path.iterdir", refuse)
         assert_refused(
-            cli("check", "synthetic", synthetic_root), f"{synthetic_root}: Permission denied; check the permissions"
+            cli("check", "synthetic", synthetic_root),
+            f"{synthetic_root}: Permission denied; check the permissions",
         )
     with monkeypatch.context() as patch:
         patch.setattr("magtfnet.experiments.run_directory.Path.mkdir", refuse)
-        assert_refused(train("--protocol", "speaker_dependent_8_1_1"), "Permission denied; check the permissions")
+        assert_refused(
+            train("--protocol", "speaker_dependent_8_1_1"), "Permission denied; check the permissions"
+        )
 
 
 def test_a_missing_extra(cli, bundle, monkeypatch):
@@ -221,13 +268,16 @@ def test_a_missing_extra(cli, bundle, monkeypatch):
 
     monkeypatch.setattr("builtins.__import__", without)
     assert_refused(
-        cli("predict", bundle, "x.wav"), "this needs 'torch', which is not installed: pip install 'magtfnet[train]'"
+        cli("predict", bundle, "x.wav"),
+        "this needs 'torch', which is not installed: pip install 'magtfnet[train]'",
     )
 
 
 def test_divergence(cli, synthetic_root, tmp_path):
     wild = [
-        part for text in ("learning_rate=1e30", "optimizer=sgd", "epochs=5") for part in ("--set", f"training.{text}")
+        part
+        for text in ("learning_rate=1e30", "optimizer=sgd", "epochs=5")
+        for part in ("--set", f"training.{text}")
     ]
     found = cli("train", "synthetic", synthetic_root, "--protocol", "speaker_dependent_8_1_1", *QUICK, *wild,
                 "--run-dir", tmp_path / "run")  # fmt: skip
@@ -257,7 +307,13 @@ def test_an_interrupt(cli, synthetic_root, monkeypatch, tmp_path):
 
     monkeypatch.setattr("magtfnet.experiments.training_run.fit", interrupt)
     found = cli(
-        "train", "synthetic", synthetic_root, "--protocol", "speaker_dependent_8_1_1", "--run-dir", tmp_path / "r"
+        "train",
+        "synthetic",
+        synthetic_root,
+        "--protocol",
+        "speaker_dependent_8_1_1",
+        "--run-dir",
+        tmp_path / "r",
     )
     assert found.code == 130
     assert "interrupted; what was finished is kept, --resume goes on" in found.err
@@ -268,5 +324,7 @@ def test_stereo_where_it_is_refused(train, tmp_path, synthetic_root):
     victim = sorted((tmp_path / "c").iterdir())[0]
     samples, rate = soundfile.read(victim)
     soundfile.write(victim, [[x, x] for x in samples], rate)
-    found = train("--protocol", "speaker_dependent_8_1_1", "--set", "audio.channels=refuse", root=tmp_path / "c")
+    found = train(
+        "--protocol", "speaker_dependent_8_1_1", "--set", "audio.channels=refuse", root=tmp_path / "c"
+    )
     assert_refused(found, "2 channels, expected 1; set audio.channels to mean, first or second")

@@ -29,7 +29,9 @@ def test_reads_back_exactly_what_was_written(tree):
     assert corpus.counts() == {"anger": 12, "neutral": 12, "sadness": 12}
     assert corpus.labels.classes == ("anger", "neutral", "sadness")
     by_path = {u.path: u for u in corpus}
-    said = [Spoken(s, t, e, k) for s in range(3) for t in range(2) for e in SIZES["emotions"] for k in range(2)]
+    said = [
+        Spoken(s, t, e, k) for s in range(3) for t in range(2) for e in SIZES["emotions"] for k in range(2)
+    ]
     for spoken, path in zip(said, written, strict=True):
         assert by_path[path].emotion == spoken.emotion
     if name != "folder":
@@ -57,7 +59,9 @@ def test_an_incomplete_copy_is_refused(tree):
     if CORPORA[name].info.utterances is None:
         assert load_corpus(name, root)
         return
-    with pytest.raises(CorpusError, match=rf"incomplete, 36 utterances instead of {CORPORA[name].info.utterances}"):
+    with pytest.raises(
+        CorpusError, match=rf"incomplete, 36 utterances instead of {CORPORA[name].info.utterances}"
+    ):
         load_corpus(name, root)
 
 

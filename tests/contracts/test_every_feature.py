@@ -50,7 +50,9 @@ def test_silence_and_a_constant_are_finite(feature, level):
 
 def test_the_front_end_refuses_another_rate_and_channels(generator):
     samples = generator.normal(size=8_000).astype(np.float32)
-    with pytest.raises(AudioPolicyError, match="1 channels at 8000 Hz, expected mono at 16000 Hz; prepare it first"):
+    with pytest.raises(
+        AudioPolicyError, match="1 channels at 8000 Hz, expected mono at 16000 Hz; prepare it first"
+    ):
         FrontEnd().extract(Waveform(samples, 8_000))
     with pytest.raises(AudioPolicyError, match="2 channels at 16000 Hz"):
         FrontEnd().extract(Waveform(np.stack([samples, samples]), 16_000))
@@ -68,7 +70,9 @@ def test_the_front_end_names_what_it_computes(generator):
 
 
 def test_bands_beyond_half_the_rate_are_refused():
-    with pytest.raises(ConfigError, match=r"mel bands from 0 to 8000 Hz at 8000 Hz; set features.log_mel.f_max"):
+    with pytest.raises(
+        ConfigError, match=r"mel bands from 0 to 8000 Hz at 8000 Hz; set features.log_mel.f_max"
+    ):
         LogMel(LogMelConfig(), sample_rate=8_000)
     with pytest.raises(ConfigError, match=r"contrast band from 12800 Hz begins beyond 8000 Hz"):
         LowLevelDescriptors(LldConfig(contrast_f_min=400))

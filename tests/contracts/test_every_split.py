@@ -117,7 +117,10 @@ def test_speakers_of_any_size_are_kept_apart(data):
     rng = np.random.default_rng(data.draw(st.integers(0, 2**16)))
     utterances = tuple(
         Utterance(
-            id=f"{s}-{i}", path=f"{s}-{i}", emotion="fear" if i and rng.random() < 0.3 else "anger", speaker=str(s)
+            id=f"{s}-{i}",
+            path=f"{s}-{i}",
+            emotion="fear" if i and rng.random() < 0.3 else "anger",
+            speaker=str(s),
         )
         for s, size in enumerate(sizes)
         for i in range(size)

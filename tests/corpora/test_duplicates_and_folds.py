@@ -11,7 +11,9 @@ from magtfnet.corpora.folds import group_by, share_out
 
 
 def utterance(path, start=None, end=None, **known):
-    return Utterance(id=f"{path.name}{start or ''}", path=path, emotion="anger", start=start, end=end, **known)
+    return Utterance(
+        id=f"{path.name}{start or ''}", path=path, emotion="anger", start=start, end=end, **known
+    )
 
 
 def test_equal_samples_are_found_under_any_container(tmp_path, generator):
@@ -36,7 +38,10 @@ def test_parts_with_equal_samples_are_found(tmp_path):
     tone = np.sin(np.arange(16_000) / 10)
     soundfile.write(tmp_path / "x.wav", np.r_[tone, np.zeros(1_000), tone], 16_000)
     path = tmp_path / "x.wav"
-    parts = [utterance(path, 0.0, 1.0, session="1"), utterance(path, 17_000 / 16_000, 33_000 / 16_000, session="2")]
+    parts = [
+        utterance(path, 0.0, 1.0, session="1"),
+        utterance(path, 17_000 / 16_000, 33_000 / 16_000, session="2"),
+    ]
     assert len(find_duplicates(parts)) == 2
 
 
@@ -88,7 +93,9 @@ def test_ravdess_has_its_known_pair(ravdess_root):
 def made(**by_key):
     count = len(next(iter(by_key.values())))
     return [
-        Utterance(id=str(i), path=str(i), emotion="anger", **{key: values[i] for key, values in by_key.items()})
+        Utterance(
+            id=str(i), path=str(i), emotion="anger", **{key: values[i] for key, values in by_key.items()}
+        )
         for i in range(count)
     ]
 
@@ -109,7 +116,15 @@ def singles(counts):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_every_class_has_its_share(seed):
-    counts = {"anger": 127, "boredom": 81, "disgust": 46, "fear": 69, "happiness": 71, "neutral": 79, "sadness": 62}
+    counts = {
+        "anger": 127,
+        "boredom": 81,
+        "disgust": 46,
+        "fear": 69,
+        "happiness": 71,
+        "neutral": 79,
+        "sadness": 62,
+    }
     parts = share_out(singles(counts), (0.8, 0.1, 0.1), seed)
     for part, share in zip(parts, (0.8, 0.1, 0.1), strict=True):
         assert abs(len(part) - share * 535) <= 1  # the paper tests 54 of 535

@@ -88,7 +88,9 @@ def test_folder_with_speakers_in_names(tmp_path):
     corpus = load_corpus("folder", tmp_path / "c", mapping=tmp_path / "m.toml")
     assert [(u.speaker, u.sentence) for u in corpus] == [("p01", "s1"), ("p02", "s2")]
     recording(tmp_path / "c" / "sad" / "xx.wav")
-    with pytest.raises(CorpusError, match=r"xx\.wav: no speaker in its name; expected a name that the pattern \^\(p"):
+    with pytest.raises(
+        CorpusError, match=r"xx\.wav: no speaker in its name; expected a name that the pattern \^\(p"
+    ):
         load_corpus("folder", tmp_path / "c", mapping=tmp_path / "m.toml")
 
 
@@ -119,14 +121,18 @@ def test_table_with_a_comma_too_many_and_patterns(table, tmp_path):
         load_corpus("table", file)
     table("path,emotion\naudio/a.wav,sad\n")
     (tmp_path / "m.toml").write_text("speaker = '(.)'\n")
-    with pytest.raises(ConfigError, match="a table has columns for speakers and sentences; take the patterns out"):
+    with pytest.raises(
+        ConfigError, match="a table has columns for speakers and sentences; take the patterns out"
+    ):
         load_corpus("table", tmp_path / "t.csv", mapping=tmp_path / "m.toml")
 
 
 def test_table_in_parquet(table, tmp_path):
     import pandas as pd
 
-    frame = pd.DataFrame({"path": ["audio/a.wav", "audio/b.wav"], "emotion": ["angry", "sad"], "start": [0.25, None]})
+    frame = pd.DataFrame(
+        {"path": ["audio/a.wav", "audio/b.wav"], "emotion": ["angry", "sad"], "start": [0.25, None]}
+    )
     frame.to_parquet(tmp_path / "t.parquet")
     corpus = load_corpus("table", tmp_path / "t.parquet")
     assert [u.start for u in corpus] == [0.25, None]
@@ -135,13 +141,25 @@ def test_table_in_parquet(table, tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("file,emotion\naudio/a.wav,sad\n", "no column 'path' among file, emotion; expected a CSV or Parquet file"),
+        (
+            "file,emotion\naudio/a.wav,sad\n",
+            "no column 'path' among file, emotion; expected a CSV or Parquet file",
+        ),
         ("path,emotion\naudio/a.wav,\n", "row 1 has no emotion; expected a value in every row"),
         ("path,emotion\naudio/x.wav,sad\n", r"row 1 names .*x\.wav, which is not a file"),
         ("path,emotion\naudio/a.wav,meh\n", r"t\.csv, row 1: unknown emotion 'meh'"),
-        ("path,emotion,start\naudio/a.wav,sad,soon\n", "row 1 has start = 'soon'; expected seconds, 0 or more"),
-        ("path;emotion\naudio/a.wav;sad\n", "no column 'path' among path;emotion; expected .*, separated by commas"),
-        ("path,emotion,start,end\naudio/a.wav,sad,0.5,0.2\n", "row 1 ends at 0.2 s and starts at 0.5 s; expected end"),
+        (
+            "path,emotion,start\naudio/a.wav,sad,soon\n",
+            "row 1 has start = 'soon'; expected seconds, 0 or more",
+        ),
+        (
+            "path;emotion\naudio/a.wav;sad\n",
+            "no column 'path' among path;emotion; expected .*, separated by commas",
+        ),
+        (
+            "path,emotion,start,end\naudio/a.wav,sad,0.5,0.2\n",
+            "row 1 ends at 0.2 s and starts at 0.5 s; expected end",
+        ),
         ("path,emotion,end\naudio/a.wav,sad,-1\n", "row 1 has end = '-1'; expected seconds, 0 or more"),
         ("path,emotion\naudio/a.wav,sad\naudio/a.wav,angry\n", r"id 'audio/a\.wav' is also that of"),
         ("", "not a table that can be read"),
@@ -175,9 +193,13 @@ def test_a_mapping_merges_and_leaves_out_emotions_of_a_published_corpus(tmp_path
     (tmp_path / "m.toml").write_text("[emotions]\nboredom = 'sadness'\nhappiness = false\n")
     corpus = load_corpus("emodb", tmp_path / "e", mapping=tmp_path / "m.toml", allow_incomplete=True)
     assert corpus.counts() == {"anger": 2, "sadness": 4}
-    assert [item.reason for item in corpus.left_out] == ["emotion 'happiness' is left out by the mapping file"] * 2
+    assert [item.reason for item in corpus.left_out] == [
+        "emotion 'happiness' is left out by the mapping file"
+    ] * 2
     (tmp_path / "m.toml").write_text("speaker = '(.)'\n")
-    with pytest.raises(ConfigError, match="corpus 'emodb' knows its speakers and sentences; take the patterns out"):
+    with pytest.raises(
+        ConfigError, match="corpus 'emodb' knows its speakers and sentences; take the patterns out"
+    ):
         load_corpus("emodb", tmp_path / "e", mapping=tmp_path / "m.toml")
 
 
@@ -226,7 +248,9 @@ def test_synthesis_repeats_and_differs_by_everything():
         Spoken(0, 0, "sadness", 0),
         Spoken(0, 0, "anger", 1),
     ):
-        assert len(synthesize(other)) != len(synthesize(one)) or not np.array_equal(synthesize(other), synthesize(one))
+        assert len(synthesize(other)) != len(synthesize(one)) or not np.array_equal(
+            synthesize(other), synthesize(one)
+        )
     assert not np.array_equal(synthesize(one, seed=1)[:500], synthesize(one)[:500])
 
 

@@ -7,7 +7,16 @@ import numpy as np
 import pytest
 import soundfile
 
-from magtfnet import ConfigError, LeakError, Split, SplitError, StorageError, UnknownNameError, load_corpus, protocols
+from magtfnet import (
+    ConfigError,
+    LeakError,
+    Split,
+    SplitError,
+    StorageError,
+    UnknownNameError,
+    load_corpus,
+    protocols,
+)
 from magtfnet.config import ProtocolConfig
 from magtfnet.corpora import Corpus, CorpusInfo, Utterance
 from magtfnet.corpora.protocols import make_splits
@@ -20,7 +29,9 @@ def said(id_, emotion="anger", **known):
 
 def corpus_of(utterances):
     info = CorpusInfo(name="made", title="made", licence="none", source="nowhere")
-    return Corpus(info, "/nowhere", tuple(utterances), LabelSet.of(["anger", "fear", *(u.emotion for u in utterances)]))
+    return Corpus(
+        info, "/nowhere", tuple(utterances), LabelSet.of(["anger", "fear", *(u.emotion for u in utterances)])
+    )
 
 
 def many(speakers=4, sentences=4, **changes):
@@ -36,7 +47,9 @@ def test_an_utterance_on_two_sides_is_refused():
     a, b, c = said("a"), said("b"), said("c")
     with pytest.raises(SplitError, match="one training utterance is too few; use fewer folds"):
         Split("mine", 0, (a,), (b,), (c,), duplicates={})
-    with pytest.raises(LeakError, match="utterance 'a' stands in both train and test; a split must keep every"):
+    with pytest.raises(
+        LeakError, match="utterance 'a' stands in both train and test; a split must keep every"
+    ):
         Split("mine", 0, (a,), (b,), (a, c), duplicates={})
 
 
@@ -58,7 +71,9 @@ def test_recordings_are_compared_where_nobody_did(tmp_path):
 
 def test_one_file_under_two_ids_is_refused():
     a, b = said("a"), said("b")
-    with pytest.raises(LeakError, match=r"recording '/nowhere/a\.wav None None' stands in both train and test"):
+    with pytest.raises(
+        LeakError, match=r"recording '/nowhere/a\.wav None None' stands in both train and test"
+    ):
         Split("mine", 0, (a,), (b,), (replace(a, id="other name"),), duplicates={})
 
 
@@ -67,7 +82,9 @@ def test_whoever_must_be_apart_is_refused_on_two_sides(key):
     a, b, c = said("a", **{key: "x"}), said("b", **{key: "y"}), said("c", **{key: "x"})
     with pytest.raises(LeakError, match=f"{key} 'x' stands in both train and test"):
         Split("mine", 0, (a,), (b,), (c,), disjoint_by=(key,), duplicates={})
-    with pytest.raises(SplitError, match=f"mine needs the {key} of every utterance, and 'd' has none; give it"):
+    with pytest.raises(
+        SplitError, match=f"mine needs the {key} of every utterance, and 'd' has none; give it"
+    ):
         Split("mine", 0, (a,), (b,), (said("d"),), disjoint_by=(key,), duplicates={})
 
 
@@ -118,7 +135,12 @@ def test_a_leak_that_was_written_into_a_table_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("name", "utterances", "options", "message"),
     [
-        ("leave_one_speaker_out", many(speakers=1), {}, "needs at least 3 speakers .*, found 1; choose another"),
+        (
+            "leave_one_speaker_out",
+            many(speakers=1),
+            {},
+            "needs at least 3 speakers .*, found 1; choose another",
+        ),
         (
             "leave_one_speaker_out",
             many(speaker=None),
@@ -134,9 +156,19 @@ def test_a_leak_that_was_written_into_a_table_is_refused(tmp_path):
         ("speaker_independent_k_fold", many(speakers=2), {"folds": 2}, "needs at least 4 speakers, found 2"),
         ("speaker_dependent_k_fold", many(), {"folds": 1}, "with 1 folds has nothing to train on"),
         ("leave_one_session_out", many(), {}, "needs the session of every utterance"),
-        ("sentence_independent_k_fold", many(sentences=2), {"folds": 2}, "needs at least 4 sentences, found 2"),
+        (
+            "sentence_independent_k_fold",
+            many(sentences=2),
+            {"folds": 2},
+            "needs at least 4 sentences, found 2",
+        ),
         ("speaker_and_sentence_independent", many(), {"folds": 2}, "needs at least 3 speakers and 3 folds"),
-        ("speaker_and_sentence_independent", many(sentences=2), {"folds": 3}, "needs at least 3 sentences .* found 2"),
+        (
+            "speaker_and_sentence_independent",
+            many(sentences=2),
+            {"folds": 3},
+            "needs at least 3 sentences .* found 2",
+        ),
         (
             "speaker_dependent_8_1_1",
             [*many(), said("x", "disgust"), said("y", "disgust")],
@@ -149,7 +181,12 @@ def test_a_leak_that_was_written_into_a_table_is_refused(tmp_path):
             {},
             "class 'disgust' has 1 utterances .* at least 5",
         ),
-        ("speaker_dependent_k_fold", many(), {"validation_share": 0.9}, "leaves nothing to train on; make it smaller"),
+        (
+            "speaker_dependent_k_fold",
+            many(),
+            {"validation_share": 0.9},
+            "leaves nothing to train on; make it smaller",
+        ),
     ],
 )
 def test_what_a_protocol_needs_is_said(name, utterances, options, message):
@@ -173,7 +210,9 @@ def test_two_speakers_with_one_recording_are_named():
 
 def test_the_configuration_names_a_protocol():
     corpus = corpus_of(many())
-    assert len(make_splits(corpus, ProtocolConfig(name="speaker_dependent_k_fold", folds=4), duplicates={})) == 4
+    assert (
+        len(make_splits(corpus, ProtocolConfig(name="speaker_dependent_k_fold", folds=4), duplicates={})) == 4
+    )
     with pytest.raises(
         UnknownNameError, match="unknown protocol 'loso', expected one of folds_from, leave_one_session"
     ):
@@ -191,7 +230,8 @@ def test_plain_8_1_1_ignores_classes():
     counts = [
         sum(u.emotion == "fear" for u in split.test)
         for split in (
-            protocols.speaker_dependent_8_1_1(corpus, seed=s, stratified=False, duplicates={})[0] for s in range(8)
+            protocols.speaker_dependent_8_1_1(corpus, seed=s, stratified=False, duplicates={})[0]
+            for s in range(8)
         )
     ]
     assert len(set(counts)) > 1
@@ -237,7 +277,9 @@ def test_a_spreadsheets_mark_and_other_encodings(tmp_path):
 
 def test_an_empty_fold_is_named(tmp_path):
     corpus = corpus_of(many())
-    (tmp_path / "test_fold_1.jsonl").write_text("\n".join(json.dumps({"key": f"made-{u.id}"}) for u in corpus))
+    (tmp_path / "test_fold_1.jsonl").write_text(
+        "\n".join(json.dumps({"key": f"made-{u.id}"}) for u in corpus)
+    )
     (tmp_path / "test_fold_2.jsonl").touch()
     with pytest.raises(SplitError, match="fold 2 of 2 tests no utterance; give it some"):
         protocols.folds_from(corpus, file=tmp_path, duplicates={})
@@ -252,7 +294,9 @@ def test_fold_files_that_are_not_there(tmp_path):
     (tmp_path / "test_fold_1.jsonl").write_text("not json\n")
     with pytest.raises(SplitError, match="'not json' is not a JSON object with a key"):
         protocols.folds_from(corpus, file=tmp_path, duplicates={})
-    (tmp_path / "test_fold_1.jsonl").write_text("\n".join(json.dumps({"key": f"made-{u.id}"}) for u in corpus))
+    (tmp_path / "test_fold_1.jsonl").write_text(
+        "\n".join(json.dumps({"key": f"made-{u.id}"}) for u in corpus)
+    )
     with pytest.raises(SplitError, match="one fold has nothing to train on; give at least 2 folds"):
         protocols.folds_from(corpus, file=tmp_path / "test_fold_1.jsonl", duplicates={})
 
@@ -275,4 +319,6 @@ def test_emobox_folds(protocol_files, emodb_root, ravdess_root):
 
 def test_describe_says_who_is_tested():
     split = protocols.leave_one_speaker_out(corpus_of(many()), duplicates={})[2]
-    assert split.describe() == "leave_one_speaker_out, fold 2: train 16, validation 8, test 8; tested speaker s2"
+    assert (
+        split.describe() == "leave_one_speaker_out, fold 2: train 16, validation 8, test 8; tested speaker s2"
+    )

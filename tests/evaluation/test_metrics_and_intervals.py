@@ -90,7 +90,9 @@ def test_bootstrap_needs_two_clusters_and_repeats():
 
 def make_report(truth=TRUTH, predicted=PREDICTED, speakers=True, run="", names=("a", "b", "c")):
     rows = tuple(
-        ScoredUtterance(f"u{i}", f"s{i % 2}" if speakers else None, names[t], names[p], (0.5, 0.25, 0.25), run)
+        ScoredUtterance(
+            f"u{i}", f"s{i % 2}" if speakers else None, names[t], names[p], (0.5, 0.25, 0.25), run
+        )
         for i, (t, p) in enumerate(zip(truth, predicted, strict=True))
     )
     return EvaluationReport(names, rows)

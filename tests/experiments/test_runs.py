@@ -56,7 +56,9 @@ def test_the_test_part_is_what_was_predicted(trained, split):
     with (trained.folder / "predictions.csv").open() as file:
         assert [row["id"] for row in csv.DictReader(file)] == [u.id for u in split.test]
     with (trained.folder / "split.csv").open() as file:
-        assert {row["id"] for row in csv.DictReader(file) if row["part"] == "test"} == {u.id for u in split.test}
+        assert {row["id"] for row in csv.DictReader(file) if row["part"] == "test"} == {
+            u.id for u in split.test
+        }
 
 
 def test_the_configuration_is_written_and_reads_back(trained, tiny_config):
@@ -101,7 +103,9 @@ def test_statistics_are_of_the_training_part_only(trained, synthetic, split, tin
     frames = torch.cat([torch.tensor(store[recording_of(u)][0]) for u in split.train]).double()
     standardizer = trained.bundle.standardizer
     torch.testing.assert_close(standardizer.get_buffer("log_mel_mean"), frames.mean(dim=0).float())
-    torch.testing.assert_close(standardizer.get_buffer("log_mel_std"), frames.std(dim=0, correction=0).float())
+    torch.testing.assert_close(
+        standardizer.get_buffer("log_mel_std"), frames.std(dim=0, correction=0).float()
+    )
 
 
 def test_without_standardisation_nothing_is_subtracted(synthetic, split, tiny_config, tmp_path):
@@ -113,7 +117,9 @@ def test_without_standardisation_nothing_is_subtracted(synthetic, split, tiny_co
 
 
 def test_a_directory_in_the_way_is_refused(trained, synthetic, split, tiny_config, tmp_path):
-    with pytest.raises(RunDirectoryError, match="is there already; go on with --resume, or choose another --run-dir"):
+    with pytest.raises(
+        RunDirectoryError, match="is there already; go on with --resume, or choose another --run-dir"
+    ):
         train(synthetic, split, trained.folder, tiny_config)
     (tmp_path / "file").touch()
     with pytest.raises(RunDirectoryError, match="a file, not a folder"):
@@ -136,7 +142,9 @@ def test_a_finished_run_is_read_not_trained_again(trained, synthetic, split, tin
         ([], 5, "began with seed = 0, now 5"),
     ],
 )
-def test_resuming_another_experiment_is_refused(trained, synthetic, split, tiny_config, overrides, seed, message):
+def test_resuming_another_experiment_is_refused(
+    trained, synthetic, split, tiny_config, overrides, seed, message
+):
     config = load_config(trained.folder / "config.toml", overrides)
     with pytest.raises(RunDirectoryError, match=message):
         train(synthetic, split, trained.folder, config, seed=seed, resume=True)
@@ -151,7 +159,9 @@ def test_resuming_without_a_setting_that_was_given_is_refused(trained, synthetic
 def test_resuming_with_another_split_is_refused(trained, synthetic, split, tiny_config):
     """Else what was trained on could be tested."""
     moved = replace(split, train=(*split.train[1:], split.test[0]), test=(*split.test[1:], split.train[0]))
-    with pytest.raises(RunDirectoryError, match=r"began with split_and_recordings = .*same settings and recordings"):
+    with pytest.raises(
+        RunDirectoryError, match=r"began with split_and_recordings = .*same settings and recordings"
+    ):
         train(synthetic, moved, trained.folder, tiny_config, resume=True)
 
 
@@ -210,7 +220,9 @@ def test_a_mistake_in_the_settings_leaves_no_directory(synthetic, split, tmp_pat
 
 
 def test_sizes_that_follow_from_the_features_cannot_be_set(synthetic, split, tmp_path):
-    with pytest.raises(ConfigError, match=r"model\.n_mels follows from the labels and features; leave it away"):
+    with pytest.raises(
+        ConfigError, match=r"model\.n_mels follows from the labels and features; leave it away"
+    ):
         train(synthetic, split, tmp_path / "run", load_config(None, ["model.n_mels=20"]))
     config = load_config(
         None, ["features.log_mel.n_mels=20", "training.epochs=1", "model.d_model=16", "model.num_nodes=4"]
@@ -224,7 +236,11 @@ def cross_validated(synthetic, tiny_config, tmp_path_factory, feature_cache):
         update={"protocol": load_config(None, ["protocol.name=leave_one_speaker_out"]).protocol}
     )
     run_dir = tmp_path_factory.mktemp("protocol") / "run"
-    return config, run_dir, train_all(synthetic, plan(synthetic, config, [0]), run_dir, config, cache=feature_cache)
+    return (
+        config,
+        run_dir,
+        train_all(synthetic, plan(synthetic, config, [0]), run_dir, config, cache=feature_cache),
+    )
 
 
 def test_a_whole_protocol_pools_its_folds(cross_validated, synthetic):
@@ -260,18 +276,27 @@ def test_a_whole_protocol_goes_on_where_it_was(cross_validated, synthetic, monke
     }
     assert (run_dir / "metrics.json").exists()
     with pytest.raises(RunDirectoryError, match="began with runs"):
-        train_all(synthetic, plan(synthetic, config, [0, 1]), run_dir, config, resume=True, cache=feature_cache)
+        train_all(
+            synthetic, plan(synthetic, config, [0, 1]), run_dir, config, resume=True, cache=feature_cache
+        )
 
 
 def test_one_fold_of_a_protocol(synthetic, cross_validated):
     config = cross_validated[0]
-    assert [run.name for run in plan(synthetic, config, [3, 4], fold=2)] == ["fold_02_seed_3", "fold_02_seed_4"]
-    with pytest.raises(SplitError, match="leave_one_speaker_out has folds 0 to 3, found 4; choose one of them"):
+    assert [run.name for run in plan(synthetic, config, [3, 4], fold=2)] == [
+        "fold_02_seed_3",
+        "fold_02_seed_4",
+    ]
+    with pytest.raises(
+        SplitError, match="leave_one_speaker_out has folds 0 to 3, found 4; choose one of them"
+    ):
         plan(synthetic, config, [0], fold=4)
 
 
 def test_evaluate_scores_what_it_knows_and_lists_the_rest(trained, tmp_path):
-    write_corpus(tmp_path / "other", "folder", speakers=2, sentences=2, emotions=("anger", "fear", "sadness"), takes=1)
+    write_corpus(
+        tmp_path / "other", "folder", speakers=2, sentences=2, emotions=("anger", "fear", "sadness"), takes=1
+    )
     corpus = load_corpus("folder", tmp_path / "other")
     result = evaluate(trained.folder / "bundle", corpus)
     assert result.unknown == {"fear": 4}
@@ -281,7 +306,9 @@ def test_evaluate_scores_what_it_knows_and_lists_the_rest(trained, tmp_path):
 
 def test_evaluate_without_a_common_emotion_is_refused(trained, tmp_path):
     write_corpus(tmp_path / "other", "folder", speakers=1, sentences=2, emotions=("fear", "calm"), takes=1)
-    with pytest.raises(LabelError, match="the corpus has calm, fear and the bundle knows anger, neutral, sadness; use"):
+    with pytest.raises(
+        LabelError, match="the corpus has calm, fear and the bundle knows anger, neutral, sadness; use"
+    ):
         evaluate(trained.bundle, load_corpus("folder", tmp_path / "other"))
 
 
@@ -320,7 +347,13 @@ def test_the_papers_configuration_is_the_default():
     from magtfnet import create_model
 
     assert written.training == default.training
-    assert (written.audio, written.features, written.protocol) == (default.audio, default.features, default.protocol)
-    models = [create_model("magtf_net", num_classes=7, **config.model.overrides) for config in (written, default)]
+    assert (written.audio, written.features, written.protocol) == (
+        default.audio,
+        default.features,
+        default.protocol,
+    )
+    models = [
+        create_model("magtf_net", num_classes=7, **config.model.overrides) for config in (written, default)
+    ]
     assert models[0].config == models[1].config
     assert tomllib.loads(file.read_text())["training"]["learning_rate"] == 0.001

@@ -34,7 +34,9 @@ def test_statistics_are_of_real_frames_only():
     assert standardizer.get_buffer("lld_mean").item() == 10
     assert standardizer.get_buffer("functionals_mean").item() == 8  # of 6 and 10
     done = standardizer(first)
-    assert done.log_mel[0, :, 0].tolist() == pytest.approx([-4 / 8**0.5, -2 / 8**0.5, 0.0])  # padding stays zero
+    assert done.log_mel[0, :, 0].tolist() == pytest.approx(
+        [-4 / 8**0.5, -2 / 8**0.5, 0.0]
+    )  # padding stays zero
     assert done.functionals.tolist() == [[-1.0]]
 
 
@@ -43,7 +45,10 @@ def test_statistics_do_not_depend_on_how_the_data_come():
     frames = torch.randn(6, 50, 3) + 1e4  # far from zero: the naive sum of squares would lose it
     lengths = torch.full((6,), 50)
     whole = FeatureBatch(frames, frames, frames[:, 0], lengths)
-    pieces = [FeatureBatch(frames[i : i + 2], frames[i : i + 2], frames[i : i + 2, 0], lengths[:2]) for i in (0, 2, 4)]
+    pieces = [
+        FeatureBatch(frames[i : i + 2], frames[i : i + 2], frames[i : i + 2, 0], lengths[:2])
+        for i in (0, 2, 4)
+    ]
     one, three = Standardizer(3, 3, 3).fit([whole]), Standardizer(3, 3, 3).fit(pieces)
     for name, value in one.state_dict().items():
         torch.testing.assert_close(three.state_dict()[name], value, rtol=1e-6, atol=1e-6)

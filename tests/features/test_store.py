@@ -39,7 +39,9 @@ def computed(monkeypatch):
     """Count what the front end computes."""
     calls = []
     real = FrontEnd.extract
-    monkeypatch.setattr(FrontEnd, "extract", lambda self, waveform: calls.append(waveform) or real(self, waveform))
+    monkeypatch.setattr(
+        FrontEnd, "extract", lambda self, waveform: calls.append(waveform) or real(self, waveform)
+    )
     return calls
 
 
@@ -123,7 +125,9 @@ def test_another_configuration_is_another_folder(store, recordings):
     other.extract(recordings)
     assert other.folder != store.folder
     assert other[recordings[0]][0].shape == (7, 20)
-    same = FeatureStore(store.folder.parent, AudioConfig(), FeatureConfig(standardize=False, statistics=("max",)))
+    same = FeatureStore(
+        store.folder.parent, AudioConfig(), FeatureConfig(standardize=False, statistics=("max",))
+    )
     assert same.folder == store.folder  # neither changes what is stored
 
 
@@ -172,7 +176,9 @@ def test_a_full_disk_is_one_line_and_the_store_stays_whole(store, recordings, mo
         return real(values, **options)
 
     monkeypatch.setattr("magtfnet.features.store.json.dumps", full)
-    with pytest.raises(StorageError, match=r"No space left on device; free some space, or set MAGTFNET_CACHE"):
+    with pytest.raises(
+        StorageError, match=r"No space left on device; free some space, or set MAGTFNET_CACHE"
+    ):
         store.extract(recordings)
     monkeypatch.undo()
     fresh = again(store)

@@ -9,7 +9,9 @@ from magtfnet.models.protocol import MODELS, register_model
 
 def test_models_are_found_by_name():
     assert "magtf_net" in list_models()
-    with pytest.raises(UnknownNameError, match=r"unknown model 'nope', expected one of magtf_net, magtf_net_frames"):
+    with pytest.raises(
+        UnknownNameError, match=r"unknown model 'nope', expected one of magtf_net, magtf_net_frames"
+    ):
         create_model("nope", num_classes=4)
     with pytest.raises(ValueError, match="model 'magtf_net' is registered twice"):
         register_model(MODELS["magtf_net"])
@@ -17,7 +19,12 @@ def test_models_are_found_by_name():
 
 def test_the_papers_sizes_are_the_defaults():
     config = create_model("magtf_net", num_classes=7).config
-    assert (config.n_mels, config.kernel_sizes, config.d_model, config.num_layers) == (40, (3, 5, 7, 9, 11), 128, 2)
+    assert (config.n_mels, config.kernel_sizes, config.d_model, config.num_layers) == (
+        40,
+        (3, 5, 7, 9, 11),
+        128,
+        2,
+    )
     assert (config.graph_rank, config.dropout, config.graph_order) == (10, 0.3, "start_conv_first")
 
 
@@ -48,7 +55,10 @@ def test_variants_are_what_they_say():
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        ({"kernel_size": 3}, r"unknown configuration key 'model.kernel_size', .*did you mean 'kernel_sizes'\?"),
+        (
+            {"kernel_size": 3},
+            r"unknown configuration key 'model.kernel_size', .*did you mean 'kernel_sizes'\?",
+        ),
         ({"kernel_sizes": (3, 4)}, "model.kernel_sizes has 4: a kernel spans an odd number of frames"),
         ({"dropout": 1.5}, r"configuration model.dropout = 1.5: input should be less than 1"),
         ({"num_nodes": 200}, "num_nodes must lie between 1 and d_model 128, found 200"),

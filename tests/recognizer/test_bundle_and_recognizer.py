@@ -10,7 +10,16 @@ import pytest
 import soundfile
 import torch
 
-from magtfnet import AudioError, Bundle, BundleError, DurationError, EmotionRecognizer, Prediction, Waveform, read_audio
+from magtfnet import (
+    AudioError,
+    Bundle,
+    BundleError,
+    DurationError,
+    EmotionRecognizer,
+    Prediction,
+    Waveform,
+    read_audio,
+)
 from magtfnet.audio import prepare
 from magtfnet.config import AudioConfig
 
@@ -111,8 +120,14 @@ def rewrite(bundle_dir, change):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda v: v.update(format_version=99), "bundle of version 99, expected 1; install the magtfnet that wrote it"),
-        (lambda v: v["model"].update(widht=3), "does not fit this magtfnet .*unknown configuration key 'model.widht'"),
+        (
+            lambda v: v.update(format_version=99),
+            "bundle of version 99, expected 1; install the magtfnet that wrote it",
+        ),
+        (
+            lambda v: v["model"].update(widht=3),
+            "does not fit this magtfnet .*unknown configuration key 'model.widht'",
+        ),
         (lambda v: v["model"].update(d_model=32), "weights do not fit the model"),
         (lambda v: v.pop("provenance"), "does not fit this magtfnet .*provenance"),
         (lambda v: v["labels"].update(merges=[]), "does not fit this magtfnet"),
@@ -173,7 +188,9 @@ def test_the_same_alone_in_a_list_and_as_samples(recognizer, paths):
     for path, prediction in zip(paths, together, strict=True):
         alone, samples = recognizer.predict(path), recognizer.predict(read_audio(path))
         assert alone.probabilities == samples.probabilities
-        assert list(prediction.probabilities.values()) == pytest.approx(list(alone.probabilities.values()), abs=1e-5)
+        assert list(prediction.probabilities.values()) == pytest.approx(
+            list(alone.probabilities.values()), abs=1e-5
+        )
 
 
 def test_a_recognizer_answers_as_its_report_says(trained, recognizer, synthetic):
@@ -191,7 +208,9 @@ def test_any_rate_and_channel_count(recognizer, paths, tmp_path):
     soundfile.write(tmp_path / "48k.wav", np.repeat(samples, 3), 3 * rate)
     prepared = prepare(read_audio(tmp_path / "48k.wav"), AudioConfig())
     assert prepared.sample_rate == 16_000
-    assert recognizer.predict(tmp_path / "48k.wav").probabilities == recognizer.predict(prepared).probabilities
+    assert (
+        recognizer.predict(tmp_path / "48k.wav").probabilities == recognizer.predict(prepared).probabilities
+    )
 
 
 def test_a_bad_file_raises_its_error_and_predict_each_goes_on(recognizer, paths, tmp_path):
@@ -216,7 +235,9 @@ def test_an_empty_list_is_an_empty_answer(recognizer):
 
 
 def test_silence_has_a_finite_answer(recognizer):
-    assert all(np.isfinite(list(recognizer.predict(Waveform(np.zeros(8_000), 16_000)).probabilities.values())))
+    assert all(
+        np.isfinite(list(recognizer.predict(Waveform(np.zeros(8_000), 16_000)).probabilities.values()))
+    )
 
 
 def test_predicting_leaves_the_callers_generator_alone(recognizer, paths):

@@ -60,7 +60,11 @@ def test_the_callers_generator_is_left_alone():
 def test_devices():
     assert choose_device("cpu").type == "cpu"
     assert choose_device("auto").type in ("cpu", "cuda", "mps")
-    missing = [kind for kind in ("cuda", "mps") if not getattr(torch, kind if kind == "cuda" else "mps").is_available()]
+    missing = [
+        kind
+        for kind in ("cuda", "mps")
+        if not getattr(torch, kind if kind == "cuda" else "mps").is_available()
+    ]
     for kind in missing:
         with pytest.raises(
             ConfigError, match=rf"training.device = '{kind}': not on this machine, which has .*use auto"

@@ -19,7 +19,9 @@ def parts(synthetic, tiny_config, feature_cache):
     store = prepare_training(synthetic, synthetic, tiny_config, cache=feature_cache)
 
     def data(part):
-        return TrainingData(store, [recording_of(u) for u in part], [synthetic.labels.index(u.emotion) for u in part])
+        return TrainingData(
+            store, [recording_of(u) for u in part], [synthetic.labels.index(u.emotion) for u in part]
+        )
 
     return data(split.train), data(split.validation)
 
@@ -93,7 +95,9 @@ def test_the_best_epoch_is_kept_not_the_last(parts, monkeypatch):
 
 def test_every_epoch_has_random_numbers_of_its_own(parts, monkeypatch):
     used, real = [], seeded
-    monkeypatch.setattr("magtfnet.training.trainer.seeded", lambda *numbers: used.append(numbers) or real(*numbers))
+    monkeypatch.setattr(
+        "magtfnet.training.trainer.seeded", lambda *numbers: used.append(numbers) or real(*numbers)
+    )
     run(parts, "training.epochs=3")
     assert used == [(0, 1), (0, 2), (0, 3)]
 
@@ -123,7 +127,9 @@ def test_patience_ends_a_training(parts):
 
 
 def test_a_loss_that_is_no_number_is_named(parts):
-    with pytest.raises(DivergenceError, match=r"the loss became .* in epoch \d+; lower training.learning_rate"):
+    with pytest.raises(
+        DivergenceError, match=r"the loss became .* in epoch \d+; lower training.learning_rate"
+    ):
         run(parts, "training.epochs=9", "training.learning_rate=1e30", "training.optimizer=sgd")
 
 
@@ -137,7 +143,9 @@ def test_a_last_step_into_nowhere_is_named(parts):
 def test_every_optimizer_moves_the_weights(parts, optimizer):
     network, result = run(parts, "training.epochs=1", f"training.optimizer={optimizer}")
     with seeded(0):
-        fresh = build(3, *[getattr(load_config(None, list(TINY)), n) for n in ("audio", "features", "model")])[0]
+        fresh = build(
+            3, *[getattr(load_config(None, list(TINY)), n) for n in ("audio", "features", "model")]
+        )[0]
     assert not torch.equal(network.classifier.weight, fresh.classifier.weight)
     assert len(result.history) == 1
 
@@ -156,7 +164,9 @@ def test_a_checkpoint_is_whole_or_refused(tmp_path):
 def test_damaged_checkpoints_are_named(parts, tmp_path, content):
     path = tmp_path / "c.pt"
     path.write_bytes(content) if isinstance(content, bytes) else torch.save(content, path)
-    with pytest.raises(RunDirectoryError, match=r"c\.pt: damaged checkpoint; remove it to start this run again"):
+    with pytest.raises(
+        RunDirectoryError, match=r"c\.pt: damaged checkpoint; remove it to start this run again"
+    ):
         run(parts, "training.epochs=1", checkpoint=path)
 
 

@@ -1,7 +1,8 @@
 """Does a file hold the bytes that its header promises?
 
 libsndfile plays what is left of a truncated WAV, AIFF or OGG without a word, so the headers are read here.
-A WAV or AIFF that was written to a pipe has a placeholder for its size (0 or about 2^31 or 2^32) and promises nothing.
+A WAV or AIFF that was written to a pipe has a placeholder for its size (0 or about 2^31 or 2^32) and promises
+nothing.
 """
 
 import struct
@@ -23,7 +24,10 @@ def missing_bytes(data: bytes) -> int:
 
 def _missing_in_chunks(data: bytes, wanted: bytes, order: str) -> int:
     """Walk the chunks of a RIFF or IFF file until ``wanted``; every chunk but it must be whole as well."""
-    position, long_size = 12, 0  # the second is RF64's (EBU Tech 3306), whose data chunk only has a placeholder
+    position, long_size = (
+        12,
+        0,
+    )  # the second is RF64's (EBU Tech 3306), whose data chunk only has a placeholder
     while position + 8 <= len(data):
         name = data[position : position + 4]
         (size,) = struct.unpack(order + "I", data[position + 4 : position + 8])

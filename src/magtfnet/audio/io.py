@@ -31,15 +31,18 @@ MIN_DURATION = 0.025
 """One analysis window in seconds: 400 samples at 16 kHz."""
 
 
-def read_audio(path: str | os.PathLike[str], *, start: float | None = None, end: float | None = None) -> Waveform:
+def read_audio(
+    path: str | os.PathLike[str], *, start: float | None = None, end: float | None = None
+) -> Waveform:
     """Read a recording as it is, or its part from ``start`` to ``end`` seconds.
 
     Returns:
-        float32 samples in [-1, 1] for integer files, (S,) for mono and (channels, S) otherwise, with the file's rate.
+        float32 samples in [-1, 1] for integer files, (S,) for mono and (channels, S) otherwise, with the
+        file's rate.
 
     Raises:
-        AudioError: missing, a folder, empty, without samples, not audio, truncated, NaN or infinite samples, or
-            shorter than ``MIN_DURATION``; each has its own class.
+        AudioError: missing, a folder, empty, without samples, not audio, truncated, NaN or infinite samples,
+            or shorter than ``MIN_DURATION``; each has its own class.
         StorageError: the system does not let us read it.
     """
     path = Path(path)
@@ -58,7 +61,9 @@ def read_bytes(path: Path) -> bytes:
             raise UnreadableAudioError(path, "not a regular file", "copy the recording to a file first")
         data = path.read_bytes()
     except OSError as error:
-        raise StorageError(f"{path}: {error.strerror or error}; check the permissions and the disk") from error
+        raise StorageError(
+            f"{path}: {error.strerror or error}; check the permissions and the disk"
+        ) from error
     if not data:
         raise EmptyAudioError(path, "an empty file (0 bytes)", "copy or record it again")
     return data
@@ -83,7 +88,9 @@ def decode(data: bytes, source: Path, *, start: float | None = None, end: float 
         raise TruncatedAudioError(source, f"damaged or truncated ({reason})", "copy it again") from error
     if not np.isfinite(samples).all():
         bad = int(samples.size - np.isfinite(samples).sum())
-        raise InvalidSamplesError(source, f"{bad} samples are NaN or infinite", "repair the file or leave it out")
+        raise InvalidSamplesError(
+            source, f"{bad} samples are NaN or infinite", "repair the file or leave it out"
+        )
     if samples.shape[-1] < MIN_DURATION * sample_rate:
         raise DurationError(
             source,
@@ -97,7 +104,9 @@ def _read_part(file: soundfile.SoundFile, source: Path, start: float | None, end
     if file.frames == 0:
         raise EmptyAudioError(source, "a header without samples", "copy or record it again")
     if file.frames >= UNKNOWN_LENGTH:
-        raise UnreadableAudioError(source, "its header does not say how long it is", "decode and encode it again")
+        raise UnreadableAudioError(
+            source, "its header does not say how long it is", "decode and encode it again"
+        )
     first, last = _bounds(file.frames, file.samplerate, source, start, end)
     file.seek(first)
     try:
@@ -108,12 +117,16 @@ def _read_part(file: soundfile.SoundFile, source: Path, start: float | None, end
         ) from error
     if samples.shape[0] < last - first:
         raise TruncatedAudioError(
-            source, f"truncated, {samples.shape[0]} samples where {last - first} were expected", "copy it again"
+            source,
+            f"truncated, {samples.shape[0]} samples where {last - first} were expected",
+            "copy it again",
         )
     return np.ascontiguousarray(samples.T if samples.shape[1] > 1 else samples[:, 0])
 
 
-def _bounds(frames: int, sample_rate: int, source: Path, start: float | None, end: float | None) -> tuple[int, int]:
+def _bounds(
+    frames: int, sample_rate: int, source: Path, start: float | None, end: float | None
+) -> tuple[int, int]:
     """Return the first sample of a part and the one after its last."""
     first = 0 if start is None else round(start * sample_rate)
     last = frames if end is None else round(end * sample_rate)

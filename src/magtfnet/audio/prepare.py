@@ -11,7 +11,9 @@ from magtfnet.config import AudioConfig
 from magtfnet.errors import AudioPolicyError
 
 
-def read_speech(path: Path, config: AudioConfig, start: float | None = None, end: float | None = None) -> Waveform:
+def read_speech(
+    path: Path, config: AudioConfig, start: float | None = None, end: float | None = None
+) -> Waveform:
     """Read a recording, or its part from ``start`` to ``end`` seconds, as mono at the configured rate."""
     return prepare(read_audio(path, start=start, end=end), config, source=path)
 
@@ -38,7 +40,9 @@ def mix_down(waveform: Waveform, policy: str, source: Path | str = "waveform") -
         return Waveform(waveform.samples.reshape(-1), waveform.sample_rate)
     if policy == "refuse":
         raise AudioPolicyError(
-            source, f"{waveform.num_channels} channels, expected 1", "set audio.channels to mean, first or second"
+            source,
+            f"{waveform.num_channels} channels, expected 1",
+            "set audio.channels to mean, first or second",
         )
     if policy == "mean":
         return Waveform(waveform.samples.mean(axis=0, dtype=np.float64), waveform.sample_rate)

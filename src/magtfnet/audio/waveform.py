@@ -16,7 +16,8 @@ class Waveform:
     """A recording in memory.
 
     Args:
-        samples: float32, (S,) for mono or (channels, S); full scale is [-1, 1]. Integer arrays are scaled to it.
+        samples: float32, (S,) for mono or (channels, S); full scale is [-1, 1]. Integer arrays are scaled to
+            it.
         sample_rate: samples per second.
 
     Raises:
@@ -31,12 +32,18 @@ class Waveform:
         samples = _full_scale(np.asarray(self.samples))
         if samples.ndim not in (1, 2) or samples.size == 0:
             shape = "x".join(map(str, samples.shape)) or "a single number"
-            raise EmptyAudioError("waveform", f"found samples of shape {shape}", "give (S,) or (channels, S), S >= 1")
+            raise EmptyAudioError(
+                "waveform", f"found samples of shape {shape}", "give (S,) or (channels, S), S >= 1"
+            )
         if not np.isfinite(samples).all():
             bad = int(np.size(samples) - np.isfinite(samples).sum())
-            raise InvalidSamplesError("waveform", f"{bad} samples are NaN or infinite", "repair or remove them")
+            raise InvalidSamplesError(
+                "waveform", f"{bad} samples are NaN or infinite", "repair or remove them"
+            )
         if self.sample_rate <= 0:
-            raise InvalidSamplesError("waveform", f"sample rate {self.sample_rate}", "give a positive rate in Hz")
+            raise InvalidSamplesError(
+                "waveform", f"sample rate {self.sample_rate}", "give a positive rate in Hz"
+            )
         object.__setattr__(self, "samples", samples)
 
     @property

@@ -29,7 +29,9 @@ class TerminalAnnounce(Announce):
     def finished(self, run: TrainedRun) -> None:
         """Say how the run ended."""
         report = run.report
-        say(f"{run.name}: test WA {100 * report.weighted_accuracy:.2f} %, UA {100 * report.unweighted_accuracy:.2f} %")
+        say(
+            f"{run.name}: test WA {100 * report.weighted_accuracy:.2f} %, UA {100 * report.unweighted_accuracy:.2f} %"
+        )
 
 
 def _say_epoch(row: Epoch) -> None:

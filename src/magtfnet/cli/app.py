@@ -34,7 +34,9 @@ for command in (
 
 @app.callback(invoke_without_command=True)
 def _options(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.", is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and leave.", is_eager=True)
+    ] = False,
 ) -> None:
     if version:
         sys.stdout.write(f"magtfnet {__version__}\n")
@@ -44,7 +46,9 @@ def _options(
 def main() -> None:
     """Run the command line; a user's mistake is one line on stderr, never a traceback."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal cannot show must not lose the results
+        if isinstance(
+            stream, io.TextIOWrapper
+        ):  # a name that the terminal cannot show must not lose the results
             stream.reconfigure(errors="backslashreplace")
     try:
         code = app(standalone_mode=False)

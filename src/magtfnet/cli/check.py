@@ -33,7 +33,10 @@ def _print(values: dict[str, Any], *, published: bool) -> None:
     official = values["official_utterances"]
     rows = [
         ("utterances", str(values["utterances"]) + (f" (official {official})" if official else "")),
-        ("duration", f"{seconds['total']:.2f} s in all, {seconds['shortest']:.2f} to {seconds['longest']:.2f} s"),
+        (
+            "duration",
+            f"{seconds['total']:.2f} s in all, {seconds['shortest']:.2f} to {seconds['longest']:.2f} s",
+        ),
         ("sample rate", _counts(values["sample_rates"], " Hz")),
         ("channels", _counts(values["channels"])),
         ("container", _counts(values["containers"])),

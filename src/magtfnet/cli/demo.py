@@ -12,7 +12,9 @@ from magtfnet.errors import ConfigError
 
 
 def demo(
-    corpus: Annotated[str | None, typer.Argument(help="A registered corpus; a synthetic one without it.")] = None,
+    corpus: Annotated[
+        str | None, typer.Argument(help="A registered corpus; a synthetic one without it.")
+    ] = None,
     root: Annotated[Path | None, typer.Argument(help="Where its copy lies.")] = None,
     out: Annotated[Path, typer.Option("--out", help="Where everything goes.")] = Path("demo"),
     epochs: Annotated[int, typer.Option(min=1, help="How many epochs.")] = 8,
@@ -21,7 +23,8 @@ def demo(
 ) -> None:
     """Train MAGTF-Net for a few epochs, score it on held-out utterances, and predict one file.
 
-    Without arguments it writes a small synthetic corpus first. The scores of so short a training are no results.
+    Without arguments it writes a small synthetic corpus first. The scores of so short a training are no
+    results.
     """
     if (corpus is None) != (root is None):
         raise ConfigError("the demonstration takes a corpus and its root, or neither; give CORPUS and ROOT")
@@ -50,7 +53,12 @@ def demo(
     with progress_bar() as progress:
         announce = TerminalAnnounce(progress)
         done = train_all(
-            copy, plan(copy, settings, [0], fold=0), run_dir, settings, cache=work / "features", announce=announce
+            copy,
+            plan(copy, settings, [0], fold=0),
+            run_dir,
+            settings,
+            cache=work / "features",
+            announce=announce,
         )
     run = next(iter(done.values()))
     show_report(run.report)
@@ -58,7 +66,9 @@ def demo(
     utterance = copy[tested.id]
     waveform = read_audio(utterance.path, start=utterance.start, end=utterance.end)
     prediction = EmotionRecognizer.load(run_dir / "bundle").predict(waveform)
-    show(f"{utterance.path}: {prediction.label} ({100 * prediction.confidence:.0f} %), labelled {tested.emotion}")
+    show(
+        f"{utterance.path}: {prediction.label} ({100 * prediction.confidence:.0f} %), labelled {tested.emotion}"
+    )
     show(f"report: {run_dir / 'report.html'}")
     show(f"bundle: {run_dir / 'bundle'}")
     show(f"try it: magtfnet predict {run_dir / 'bundle'} YOUR.wav")

@@ -19,7 +19,8 @@ def evaluate(
     labels: Labels = None,
     allow_incomplete: AllowIncomplete = False,
     out: Annotated[
-        Path | None, typer.Option("--out", help="A new folder for predictions.csv, metrics.json and report.html.")
+        Path | None,
+        typer.Option("--out", help="A new folder for predictions.csv, metrics.json and report.html."),
     ] = None,
     cache: Cache = None,
     as_json: AsJson = False,
@@ -37,7 +38,9 @@ def evaluate(
     with progress_bar() as progress:
         result = evaluate_bundle(loaded, copy, cache=cache, progress=progress)
     if loaded.provenance.get("corpus") == copy.name:
-        say(f"note: this bundle was trained on {copy.name}; utterances that it was trained on are among those scored")
+        say(
+            f"note: this bundle was trained on {copy.name}; utterances that it was trained on are among those scored"
+        )
     if out is not None:
         write_evaluation(out, loaded, copy, result)
     if as_json:

@@ -10,12 +10,16 @@ CorpusRoot = Annotated[Path, typer.Argument(help="Where the copy lies; for 'tabl
 BundlePath = Annotated[Path, typer.Argument(help="A bundle: the folder 'bundle' of a run directory.")]
 Labels = Annotated[
     Path | None,
-    typer.Option("--labels", help="A mapping file: what native labels mean, which emotions are merged or left out."),
+    typer.Option(
+        "--labels", help="A mapping file: what native labels mean, which emotions are merged or left out."
+    ),
 ]
 AllowIncomplete = Annotated[
-    bool, typer.Option("--allow-incomplete", help="Use a copy whose number of utterances is not the official one.")
+    bool,
+    typer.Option("--allow-incomplete", help="Use a copy whose number of utterances is not the official one."),
 ]
 Cache = Annotated[
-    Path | None, typer.Option("--cache", help="Where features are kept (else $MAGTFNET_CACHE or ~/.cache/magtfnet).")
+    Path | None,
+    typer.Option("--cache", help="Where features are kept (else $MAGTFNET_CACHE or ~/.cache/magtfnet)."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

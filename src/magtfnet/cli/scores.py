@@ -13,7 +13,13 @@ def show_report(report: "EvaluationReport") -> None:
     """Print WA and UA with intervals, and the table of classes."""
     table = report.per_class
     rows = [
-        (name, _percent(table.precision[k]), _percent(table.recall[k]), _percent(table.f1[k]), str(table.support[k]))
+        (
+            name,
+            _percent(table.precision[k]),
+            _percent(table.recall[k]),
+            _percent(table.f1[k]),
+            str(table.support[k]),
+        )
         for k, name in enumerate(report.classes)
     ]
     show_table("", ("emotion", "precision", "recall", "F1", "utterances"), rows)

@@ -17,12 +17,16 @@ def train(
     corpus: CorpusName,
     root: CorpusRoot,
     protocol: Annotated[
-        str | None, typer.Option(help="Who is tested; speaker_independent_k_fold unless the configuration says else.")
+        str | None,
+        typer.Option(help="Who is tested; speaker_independent_k_fold unless the configuration says else."),
     ] = None,
     model: Annotated[str | None, typer.Option(help="A registered model; magtf_net unless said else.")] = None,
-    config: Annotated[Path | None, typer.Option("--config", help="A TOML file; the paper's recipe without it.")] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="A TOML file; the paper's recipe without it.")
+    ] = None,
     overrides: Annotated[
-        list[str] | None, typer.Option("--set", help="section.key=value, such as training.learning_rate=0.005.")
+        list[str] | None,
+        typer.Option("--set", help="section.key=value, such as training.learning_rate=0.005."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="The first seed: of split, weights and order.")] = 0,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds, from --seed on.")] = 1,
@@ -34,7 +38,9 @@ def train(
     run_dir: Annotated[
         Path | None, typer.Option("--run-dir", help="Where the results go; under runs/ if not given.")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where this run directory was left.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where this run directory was left.")
+    ] = False,
     labels: Labels = None,
     allow_incomplete: AllowIncomplete = False,
     cache: Cache = None,
@@ -45,7 +51,12 @@ def train(
     from magtfnet.corpora.protocols import refuse_unused
     from magtfnet.experiments.run_directory import RunDirectory
 
-    named = {"protocol.name": protocol, "protocol.folds": folds, "protocol.file": folds_file, "model.name": model}
+    named = {
+        "protocol.name": protocol,
+        "protocol.folds": folds,
+        "protocol.file": folds_file,
+        "model.name": model,
+    }
     given = [f"{key}={_toml(value)}" for key, value in named.items() if value is not None]
     settings = load_config(config, [*given, *(overrides or [])])
     options = {"folds": folds, "file": folds_file}
@@ -61,9 +72,13 @@ def train(
 
     check_settings(settings, len(copy.labels))
     runs = plan(copy, settings, range(seed, seed + seeds), fold)
-    say(f"{len(copy)} utterances of {copy.name}, {settings.model.name}, on {choose_device(settings.training.device)}")
+    say(
+        f"{len(copy)} utterances of {copy.name}, {settings.model.name}, on {choose_device(settings.training.device)}"
+    )
     with progress_bar() as progress:
-        done = train_all(copy, runs, run_dir, settings, resume=resume, cache=cache, announce=TerminalAnnounce(progress))
+        done = train_all(
+            copy, runs, run_dir, settings, resume=resume, cache=cache, announce=TerminalAnnounce(progress)
+        )
 
     from magtfnet.cli.scores import show_aggregate, show_report
     from magtfnet.evaluation import AggregateReport
@@ -81,7 +96,9 @@ def _toml(value: object) -> str:
     return json.dumps(value if isinstance(value, int) else str(value))  # a JSON string is a TOML string too
 
 
-def _default_run_dir(corpus: str, settings: "ExperimentConfig", seed: int, seeds: int, fold: int | None) -> Path:
+def _default_run_dir(
+    corpus: str, settings: "ExperimentConfig", seed: int, seeds: int, fold: int | None
+) -> Path:
     seed_part = f"seed_{seed}" if seeds == 1 else f"seeds_{seed}_to_{seed + seeds - 1}"
     fold_part = "" if fold is None else f"-fold_{fold:02d}"
     return Path("runs") / f"{corpus}-{settings.protocol.name}-{settings.model.name}{fold_part}-{seed_part}"

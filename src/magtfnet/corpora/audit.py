@@ -109,7 +109,8 @@ class Audit:
             "is_original": self.is_original,
             "usable": self.usable,
             "findings": [
-                {"kind": f.kind, "message": f.message, "utterances": list(f.utterances)} for f in self.findings
+                {"kind": f.kind, "message": f.message, "utterances": list(f.utterances)}
+                for f in self.findings
             ],
         }
 
@@ -126,8 +127,12 @@ def audit(corpus: Corpus, progress: Progress = silent) -> Audit:
         *_broken(measured),
         *_differences(corpus, usable),
         *_duplicates(usable),
-        *_listed("silent", "silent (peak below -60 dB of full scale)", [m for m in usable if m.peak < SILENT_PEAK]),
-        *_listed("clipped", "clipped (3 samples or more in a row at full scale)", [m for m in usable if m.clipped]),
+        *_listed(
+            "silent", "silent (peak below -60 dB of full scale)", [m for m in usable if m.peak < SILENT_PEAK]
+        ),
+        *_listed(
+            "clipped", "clipped (3 samples or more in a row at full scale)", [m for m in usable if m.clipped]
+        ),
         *_left_out(corpus),
     ]
     return Audit(corpus, tuple(measured), tuple(findings))
@@ -180,18 +185,31 @@ def _differences(corpus: Corpus, usable: Sequence[Measured]) -> list[Finding]:
     counts = corpus.counts()
     for emotion, official in info.classes.items():
         if counts.get(emotion, 0) != official:
-            differs("class_count", f"{counts.get(emotion, 0)} utterances of {emotion}, the original has {official}")
+            differs(
+                "class_count",
+                f"{counts.get(emotion, 0)} utterances of {emotion}, the original has {official}",
+            )
     if info.speakers is not None and len(corpus.speakers()) != info.speakers:
         differs("speaker_count", f"{len(corpus.speakers())} speakers, the original has {info.speakers}")
     rates = sorted({item.sample_rate for item in usable})
     if info.sample_rate is not None and rates not in ([], [info.sample_rate]):
-        differs("sample_rate", f"sampled at {_list(rates)} Hz, the original at {info.sample_rate} Hz: resampled")
+        differs(
+            "sample_rate", f"sampled at {_list(rates)} Hz, the original at {info.sample_rate} Hz: resampled"
+        )
     containers = sorted({item.container.split()[0] for item in usable})
     if info.container is not None and containers not in ([], [info.container]):
         differs("container", f"stored as {_list(containers)}, the original as {info.container}")
     durations = [item.duration for item in usable]
-    if len(durations) > 1 and max(durations) - min(durations) < SAME_DURATION and info.shortest != info.longest:
-        original = "" if info.shortest is None else f", the original's last {info.shortest:.2f} to {info.longest:.2f} s"
+    if (
+        len(durations) > 1
+        and max(durations) - min(durations) < SAME_DURATION
+        and info.shortest != info.longest
+    ):
+        original = (
+            ""
+            if info.shortest is None
+            else f", the original's last {info.shortest:.2f} to {info.longest:.2f} s"
+        )
         differs("cut", f"every recording lasts {durations[0]:.3f} s{original}: cut or padded to one length")
     if info.seconds is not None and abs(sum(durations) - info.seconds) > TOTAL_TOLERANCE * info.seconds:
         differs("duration", f"{sum(durations):.2f} s in all, the original has {info.seconds:.2f} s")
@@ -219,7 +237,9 @@ def _listed(kind: str, what: str, items: Sequence[Measured]) -> list[Finding]:
 
 def _left_out(corpus: Corpus) -> list[Finding]:
     reasons = Counter(item.reason for item in corpus.left_out)
-    return [Finding("left_out", f"{count} files left out: {reason}") for reason, count in sorted(reasons.items())]
+    return [
+        Finding("left_out", f"{count} files left out: {reason}") for reason, count in sorted(reasons.items())
+    ]
 
 
 def _list(items: Sequence[object]) -> str:

@@ -171,20 +171,25 @@ class Corpus:
 
 
 def load_corpus(
-    name: str, root: str | Path, *, mapping: str | Path | LabelMapping | None = None, allow_incomplete: bool = False
+    name: str,
+    root: str | Path,
+    *,
+    mapping: str | Path | LabelMapping | None = None,
+    allow_incomplete: bool = False,
 ) -> Corpus:
     """Read a copy of a registered corpus; no audio is opened.
 
     Args:
         name: a registered corpus: ``magtfnet corpora`` lists them.
         root: where the copy lies; for ``table`` the CSV or Parquet file.
-        mapping: the mapping file (see ``mapping.py``): of native labels for ``folder`` and ``table``; for other corpora
-            of emotions, to merge classes or to leave some out.
+        mapping: the mapping file (see ``mapping.py``): of native labels for ``folder`` and ``table``; for
+            other corpora of emotions, to merge classes or to leave some out.
         allow_incomplete: accept a copy whose number of utterances is not the official one.
 
     Raises:
         UnknownNameError: no such corpus.
-        CorpusError: the root is wrong, a file does not belong, labels are unknown, ids repeat, or the count differs.
+        CorpusError: the root is wrong, a file does not belong, labels are unknown, ids repeat, or the count
+            differs.
         ConfigError: patterns of speakers or sentences for a corpus that knows them.
         StorageError: a folder that cannot be read.
     """
@@ -232,7 +237,9 @@ def _refuse_repeated_ids(utterances: tuple[Utterance, ...]) -> None:
     for utterance in utterances:
         if utterance.id in seen:
             other = seen[utterance.id]
-            raise CorpusLayoutError(utterance.path, f"id '{utterance.id}' is also that of {other}", "one id each")
+            raise CorpusLayoutError(
+                utterance.path, f"id '{utterance.id}' is also that of {other}", "one id each"
+            )
         seen[utterance.id] = utterance.path
 
 

@@ -1,7 +1,7 @@
 """Which utterances share samples: equal files, copies under another container or header, overlapping parts of a file.
 
-Only recordings of the same rate, channels and number of samples can be equal, and the header tells these, so few files
-of a corpus are decoded.
+Only recordings of the same rate, channels and number of samples can be equal, and the header tells these, so
+few files of a corpus are decoded.
 """
 
 import hashlib
@@ -75,7 +75,10 @@ def _shape(utterance: Utterance) -> object:
     frames, rate, channels = read_header(utterance.path)
     if utterance.start is None and utterance.end is None:
         return frames, rate, channels
-    start, end = utterance.start or 0.0, min(frames / rate, math.inf if utterance.end is None else utterance.end)
+    start, end = (
+        utterance.start or 0.0,
+        min(frames / rate, math.inf if utterance.end is None else utterance.end),
+    )
     return round(end * rate) - round(start * rate), rate, channels
 
 

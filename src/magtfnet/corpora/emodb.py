@@ -12,7 +12,9 @@ from magtfnet.corpora.base import CorpusInfo, LeftOut, Utterance, list_folder, r
 from magtfnet.errors import CorpusLayoutError
 from magtfnet.labels import Emotion
 
-FILE_NAME = re.compile(r"(?P<speaker>\d\d)(?P<sentence>[ab]\d\d)(?P<emotion>[AEFLNTW])[a-f]\.wav", re.IGNORECASE)
+FILE_NAME = re.compile(
+    r"(?P<speaker>\d\d)(?P<sentence>[ab]\d\d)(?P<emotion>[AEFLNTW])[a-f]\.wav", re.IGNORECASE
+)
 EMOTIONS = {
     "A": Emotion.FEAR, "E": Emotion.DISGUST, "F": Emotion.HAPPINESS, "L": Emotion.BOREDOM,
     "N": Emotion.NEUTRAL, "T": Emotion.SADNESS, "W": Emotion.ANGER,
@@ -50,7 +52,9 @@ def read_emodb(root: Path) -> Iterator[Utterance | LeftOut]:
             continue
         name = FILE_NAME.fullmatch(path.name)
         if name is None:
-            raise CorpusLayoutError(path, "not a name of EMO-DB", "a name such as 03a01Fa.wav: move the file away")
+            raise CorpusLayoutError(
+                path, "not a name of EMO-DB", "a name such as 03a01Fa.wav: move the file away"
+            )
         yield Utterance(
             id=path.stem,
             path=path,

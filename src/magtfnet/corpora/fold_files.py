@@ -17,8 +17,8 @@ def read_folds(file: Path, corpus: Corpus) -> list[Fold]:
     """Return the folds in their order; every utterance of the corpus is tested once.
 
     Raises:
-        SplitError: the file is of neither kind, names an utterance that the corpus does not have, leaves one out,
-            or tests one twice.
+        SplitError: the file is of neither kind, names an utterance that the corpus does not have, leaves one
+            out, or tests one twice.
         StorageError: it cannot be read.
     """
     try:
@@ -26,20 +26,26 @@ def read_folds(file: Path, corpus: Corpus) -> list[Fold]:
             file = file.parent  # one of EmoBox's files stands for all that lie beside it
         tested = _read_emobox(file) if file.is_dir() else _read_csv(file)
     except OSError as error:
-        raise StorageError(f"{file}: {error.strerror}; name a CSV of id,fold or a folder of EmoBox's folds") from error
+        raise StorageError(
+            f"{file}: {error.strerror}; name a CSV of id,fold or a folder of EmoBox's folds"
+        ) from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise SplitError(f"{file}: not a table of folds ({error}); write it as CSV in UTF-8") from error
     return _folds(file, corpus, tested)
 
 
 def _read_csv(file: Path) -> list[list[str]]:
-    with file.open(newline="", encoding="utf-8-sig") as opened:  # spreadsheets put a mark before the first column
+    with file.open(
+        newline="", encoding="utf-8-sig"
+    ) as opened:  # spreadsheets put a mark before the first column
         rows = list(csv.DictReader(opened))
     if not rows or not {"id", "fold"} <= set(rows[0]):
         raise SplitError(f"{file}: not a table of folds; expected a CSV with the columns id and fold")
     for number, row in enumerate(rows, start=1):
         if not row["id"] or not row["fold"]:
-            raise SplitError(f"{file}: row {number} has no {'fold' if row['id'] else 'id'}; give every id one fold")
+            raise SplitError(
+                f"{file}: row {number} has no {'fold' if row['id'] else 'id'}; give every id one fold"
+            )
     names = sorted({row["fold"] for row in rows}, key=_natural)
     return [[row["id"] for row in rows if row["fold"] == name] for name in names]
 
@@ -47,8 +53,12 @@ def _read_csv(file: Path) -> list[list[str]]:
 def _read_emobox(folder: Path) -> list[list[str]]:
     files = sorted(folder.glob("test_fold_*.jsonl"), key=lambda file: _natural(file.name))
     if not files:
-        raise SplitError(f"{folder}: no test_fold_1.jsonl in it; expected EmoBox's folds, or name a CSV of id,fold")
-    return [[_emobox_id(file, line) for line in file.read_text(encoding="utf-8").splitlines()] for file in files]
+        raise SplitError(
+            f"{folder}: no test_fold_1.jsonl in it; expected EmoBox's folds, or name a CSV of id,fold"
+        )
+    return [
+        [_emobox_id(file, line) for line in file.read_text(encoding="utf-8").splitlines()] for file in files
+    ]
 
 
 def _emobox_id(file: Path, line: str) -> str:
@@ -56,7 +66,9 @@ def _emobox_id(file: Path, line: str) -> str:
     try:
         return str(json.loads(line)["key"]).partition("-")[2]
     except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise SplitError(f"{file}: '{line[:40]}' is not a JSON object with a key; expected EmoBox's folds") from error
+        raise SplitError(
+            f"{file}: '{line[:40]}' is not a JSON object with a key; expected EmoBox's folds"
+        ) from error
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
@@ -69,13 +81,17 @@ def _folds(file: Path, corpus: Corpus, tested: Sequence[Sequence[str]]) -> list[
     for number, ids in enumerate(tested):
         for id_ in ids:
             if id_ not in by_id:
-                raise SplitError(f"{file}: utterance '{id_}' is not in {corpus.name} at {corpus.root}; use its folds")
+                raise SplitError(
+                    f"{file}: utterance '{id_}' is not in {corpus.name} at {corpus.root}; use its folds"
+                )
             if id_ in fold_of:
                 raise SplitError(f"{file}: utterance '{id_}' is tested twice; give every id one fold")
             fold_of[id_] = number
     absent = [id_ for id_ in by_id if id_ not in fold_of]
     if absent:
-        raise SplitError(f"{file}: {len(absent)} utterances have no fold, '{absent[0]}' among them; give every id one")
+        raise SplitError(
+            f"{file}: {len(absent)} utterances have no fold, '{absent[0]}' among them; give every id one"
+        )
     for number, ids in enumerate(tested, start=1):
         if not ids:
             raise SplitError(f"{file}: fold {number} of {len(tested)} tests no utterance; give it some")

@@ -1,7 +1,7 @@
 """Anyone's own recordings: one folder per emotion.
 
-``root/<emotion>/**/<recording>``: the folder's name is the native label. Speakers and sentences are not known unless
-the mapping file says where they stand in the file's name.
+``root/<emotion>/**/<recording>``: the folder's name is the native label. Speakers and sentences are not known
+unless the mapping file says where they stand in the file's name.
 """
 
 import re
@@ -53,5 +53,7 @@ def _group(pattern: re.Pattern[str] | None, path: Path, what: str) -> str | None
         return None
     match = pattern.search(path.name)
     if match is None:
-        raise CorpusLayoutError(path, f"no {what} in its name", f"a name that the pattern {pattern.pattern} finds")
+        raise CorpusLayoutError(
+            path, f"no {what} in its name", f"a name that the pattern {pattern.pattern} finds"
+        )
     return match[1]

@@ -1,7 +1,7 @@
 """Sharing out groups of utterances among parts so that each part has its share of every class.
 
-One mechanism serves every protocol: the groups are speakers, sentences, sessions or single recordings, and the parts
-are folds of equal shares, or training, validation and test.
+One mechanism serves every protocol: the groups are speakers, sentences, sessions or single recordings, and
+the parts are folds of equal shares, or training, validation and test.
 """
 
 from collections import Counter
@@ -43,11 +43,13 @@ def group_by(utterances: Sequence[Utterance], keys: Iterable[Key]) -> list[Group
     return [tuple(group) for group in groups.values()]
 
 
-def share_out(groups: Sequence[Group], shares: Sequence[float], seed: int, least: int = 1) -> list[list[Utterance]]:
+def share_out(
+    groups: Sequence[Group], shares: Sequence[float], seed: int, least: int = 1
+) -> list[list[Utterance]]:
     """Return one list of utterances per share: whole groups, with each class near its share in every part.
 
-    Groups go, the largest first and in seeded random order among equals, to the part that lacks most of what they
-    hold. Every part has ``least`` groups, and where groups are of one class every part gets that class.
+    Groups go, the largest first and in seeded random order among equals, to the part that lacks most of what
+    they hold. Every part has ``least`` groups, and where groups are of one class every part gets that class.
 
     Args:
         groups: utterances that must stay together.
@@ -59,7 +61,9 @@ def share_out(groups: Sequence[Group], shares: Sequence[float], seed: int, least
         SplitError: there are fewer groups than that.
     """
     if len(groups) < least * len(shares):
-        raise SplitError(f"{len(groups)} groups cannot be shared out among {len(shares)} parts; use fewer folds")
+        raise SplitError(
+            f"{len(groups)} groups cannot be shared out among {len(shares)} parts; use fewer folds"
+        )
     classes = sorted({utterance.emotion for group in groups for utterance in group})
     counts = np.array([_class_counts(group, classes) for group in groups], dtype=np.float64)  # (groups, K)
     totals = counts.sum(axis=0)
@@ -101,7 +105,8 @@ def _parts_in_need(
         missing: how many groups each part still must get.
         groups_left: how many are left, the next one included.
         held: what each part holds of the next group's class.
-        same_left: how many groups of that class alone are left; None where the next group has several classes.
+        same_left: how many groups of that class alone are left; None where the next group has several
+            classes.
     """
     if missing.sum() >= groups_left:
         return np.flatnonzero(missing)

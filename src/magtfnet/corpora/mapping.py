@@ -93,7 +93,11 @@ def _pattern(file: Path, values: Mapping[str, Any], key: str) -> re.Pattern[str]
     try:
         pattern = re.compile(values[key])
     except (re.error, TypeError) as error:
-        raise ConfigError(f"{file}: {key} = {values[key]!r} is not a pattern ({error}); correct it") from error
+        raise ConfigError(
+            f"{file}: {key} = {values[key]!r} is not a pattern ({error}); correct it"
+        ) from error
     if pattern.groups < 1:
-        raise ConfigError(f'{file}: {key} = {values[key]!r} has no group; put the {key} in brackets: "^(..)_"')
+        raise ConfigError(
+            f'{file}: {key} = {values[key]!r} has no group; put the {key} in brackets: "^(..)_"'
+        )
     return pattern

@@ -47,7 +47,9 @@ class Partition:
     def k_fold(self, folds: int) -> Splits:
         """Test each of ``folds`` parts of whole groups once."""
         if folds < 2:
-            raise SplitError(f"{self.protocol} with {folds} folds has nothing to train on; use at least 2 folds")
+            raise SplitError(
+                f"{self.protocol} with {folds} folds has nothing to train on; use at least 2 folds"
+            )
         groups = self.groups(self.corpus.utterances)
         # What is not tested must still make training and validation: with two folds, either has two groups.
         least = 2 if folds == 2 else 1
@@ -108,7 +110,9 @@ class Partition:
     def refuse_small_classes(self, needed: int) -> None:
         """Refuse a class with fewer recordings than there are parts that must have one."""
         groups = self.groups(self.corpus.utterances)
-        counts = Counter(emotion for group in groups for emotion in {utterance.emotion for utterance in group})
+        counts = Counter(
+            emotion for group in groups for emotion in {utterance.emotion for utterance in group}
+        )
         for emotion, count in sorted(counts.items()):
             if count < needed:
                 raise SplitError(
@@ -117,7 +121,9 @@ class Partition:
                 )
 
 
-def share_out_ignoring_classes(groups: Sequence[Group], shares: Sequence[float], seed: int) -> list[list[Utterance]]:
+def share_out_ignoring_classes(
+    groups: Sequence[Group], shares: Sequence[float], seed: int
+) -> list[list[Utterance]]:
     """Return the groups in random order, cut at the shares of their number."""
     order = np.random.default_rng(seed).permutation(len(groups))
     bounds = np.round(np.cumsum(shares)[:-1] * len(groups)).astype(int)

@@ -1,11 +1,11 @@
 """The protocols, by names that say what they are. Each returns its splits; each split checks itself.
 
-Utterances with the same samples are always kept together. The validation part is as disjoint from training as the
-test part is. Seeds decide who goes where and nothing else does.
+Utterances with the same samples are always kept together. The validation part is as disjoint from training as
+the test part is. Seeds decide who goes where and nothing else does.
 
-All take the corpus, the ``seed`` and ``duplicates``, as ``find_duplicates`` returns them (found by decoding where not
-given); those with a ``validation_share`` take that share of the corpus from what is not tested. All raise SplitError
-where the corpus cannot satisfy them.
+All take the corpus, the ``seed`` and ``duplicates``, as ``find_duplicates`` returns them (found by decoding
+where not given); those with a ``validation_share`` take that share of the corpus from what is not tested. All
+raise SplitError where the corpus cannot satisfy them.
 """
 
 import inspect
@@ -31,8 +31,8 @@ def speaker_dependent_8_1_1(
 ) -> Splits:
     """One split of 8 : 1 : 1 by utterances, stratified by emotion: the paper's own (section 4.2).
 
-    Speakers are shared between the parts, so the result says nothing about new speakers. Without ``stratified`` all
-    utterances are shared out alike, whatever their class.
+    Speakers are shared between the parts, so the result says nothing about new speakers. Without
+    ``stratified`` all utterances are shared out alike, whatever their class.
     """
     partition = Partition("speaker_dependent_8_1_1", corpus, _known(corpus, duplicates), seed)
     groups = partition.groups(corpus.utterances)
@@ -44,7 +44,12 @@ def speaker_dependent_8_1_1(
 
 
 def speaker_dependent_k_fold(
-    corpus: Corpus, *, folds: int = 5, seed: int = 0, validation_share: float = 0.1, duplicates: Duplicates = None
+    corpus: Corpus,
+    *,
+    folds: int = 5,
+    seed: int = 0,
+    validation_share: float = 0.1,
+    duplicates: Duplicates = None,
 ) -> Splits:
     """Folds by utterances, stratified by emotion; speakers are shared. Every utterance is tested once."""
     known = _known(corpus, duplicates)
@@ -58,7 +63,9 @@ def leave_one_speaker_out(
 ) -> Splits:
     """As many splits as speakers; each tests one speaker, in sorted order."""
     known = _known(corpus, duplicates)
-    return Partition("leave_one_speaker_out", corpus, known, seed, ("speaker",), validation_share).leave_one_out()
+    return Partition(
+        "leave_one_speaker_out", corpus, known, seed, ("speaker",), validation_share
+    ).leave_one_out()
 
 
 def leave_one_session_out(
@@ -66,23 +73,39 @@ def leave_one_session_out(
 ) -> Splits:
     """As many splits as sessions; each tests one session, in sorted order."""
     known = _known(corpus, duplicates)
-    return Partition("leave_one_session_out", corpus, known, seed, ("session",), validation_share).leave_one_out()
+    return Partition(
+        "leave_one_session_out", corpus, known, seed, ("session",), validation_share
+    ).leave_one_out()
 
 
 def speaker_independent_k_fold(
-    corpus: Corpus, *, folds: int = 5, seed: int = 0, validation_share: float = 0.1, duplicates: Duplicates = None
+    corpus: Corpus,
+    *,
+    folds: int = 5,
+    seed: int = 0,
+    validation_share: float = 0.1,
+    duplicates: Duplicates = None,
 ) -> Splits:
     """Folds of whole speakers: nobody who is tested was heard in training or validation."""
     known = _known(corpus, duplicates)
-    return Partition("speaker_independent_k_fold", corpus, known, seed, ("speaker",), validation_share).k_fold(folds)
+    return Partition(
+        "speaker_independent_k_fold", corpus, known, seed, ("speaker",), validation_share
+    ).k_fold(folds)
 
 
 def sentence_independent_k_fold(
-    corpus: Corpus, *, folds: int = 5, seed: int = 0, validation_share: float = 0.1, duplicates: Duplicates = None
+    corpus: Corpus,
+    *,
+    folds: int = 5,
+    seed: int = 0,
+    validation_share: float = 0.1,
+    duplicates: Duplicates = None,
 ) -> Splits:
     """Folds of whole sentences: no text that is tested was read in training. Speakers are shared."""
     known = _known(corpus, duplicates)
-    return Partition("sentence_independent_k_fold", corpus, known, seed, ("sentence",), validation_share).k_fold(folds)
+    return Partition(
+        "sentence_independent_k_fold", corpus, known, seed, ("sentence",), validation_share
+    ).k_fold(folds)
 
 
 def speaker_and_sentence_independent(
@@ -90,11 +113,14 @@ def speaker_and_sentence_independent(
 ) -> Splits:
     """Speakers and sentences both new: k groups of speakers by k groups of sentences make k x k splits.
 
-    Each tests one group of speakers on one group of sentences, validates on the next of both, and trains on the rest
-    of both; utterances of a tested speaker in a training sentence belong to no part. Every utterance is tested once.
+    Each tests one group of speakers on one group of sentences, validates on the next of both, and trains on
+    the rest of both; utterances of a tested speaker in a training sentence belong to no part. Every utterance
+    is tested once.
     """
     protocol, known = "speaker_and_sentence_independent", _known(corpus, duplicates)
-    speakers, sentences = (_ids_of_groups(protocol, corpus, key, folds, seed, known) for key in ("speaker", "sentence"))
+    speakers, sentences = (
+        _ids_of_groups(protocol, corpus, key, folds, seed, known) for key in ("speaker", "sentence")
+    )
     partition = Partition(protocol, corpus, known, seed, ("speaker", "sentence"))
     splits = []
     for i in range(folds):
@@ -122,15 +148,22 @@ def _ids_of_groups(
 
 
 def folds_from(
-    corpus: Corpus, *, file: str | Path, seed: int = 0, validation_share: float = 0.1, duplicates: Duplicates = None
+    corpus: Corpus,
+    *,
+    file: str | Path,
+    seed: int = 0,
+    validation_share: float = 0.1,
+    duplicates: Duplicates = None,
 ) -> Splits:
     """Published folds: a CSV of ``id,fold``, or a folder of EmoBox's ``test_fold_1.jsonl`` and so on.
 
-    Where every fold of the file keeps speakers (sessions, sentences) apart, the validation part, which is taken from
-    training, keeps them apart too, and the splits say so.
+    Where every fold of the file keeps speakers (sessions, sentences) apart, the validation part, which is
+    taken from training, keeps them apart too, and the splits say so.
     """
     folds = read_folds(Path(file), corpus)
-    disjoint_by = tuple(key for key in DISJOINT_KEYS if all(_apart(train, test, key) for train, test in folds))
+    disjoint_by = tuple(
+        key for key in DISJOINT_KEYS if all(_apart(train, test, key) for train, test in folds)
+    )
     known = _known(corpus, duplicates)
     return Partition("folds_from", corpus, known, seed, disjoint_by, validation_share).with_validation(
         [test for _, test in folds]
@@ -164,7 +197,9 @@ def make_splits(
     takes = inspect.signature(protocol).parameters
     refuse_unused(config.name, config.model_dump(exclude_defaults=True, exclude={"name"}))
     if "file" in takes and config.file is None:
-        raise ConfigError(f"protocol '{config.name}' needs protocol.file, the file or folder of the folds; set it")
+        raise ConfigError(
+            f"protocol '{config.name}' needs protocol.file, the file or folder of the folds; set it"
+        )
     options = {option: value for option, value in config.model_dump().items() if option in takes}
     return protocol(corpus, seed=seed, duplicates=duplicates, **options)
 
@@ -179,7 +214,9 @@ def refuse_unused(name: str, options: Iterable[str]) -> None:
     takes = inspect.signature(PROTOCOLS[name]).parameters
     for option in options:
         if option not in takes:
-            raise ConfigError(f"protocol '{name}' takes no '{option}'; leave it away or choose another protocol")
+            raise ConfigError(
+                f"protocol '{name}' takes no '{option}'; leave it away or choose another protocol"
+            )
 
 
 def _known(corpus: Corpus, duplicates: Duplicates) -> Mapping[str, str]:

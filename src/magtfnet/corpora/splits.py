@@ -13,7 +13,18 @@ from magtfnet.errors import LeakError, SplitError, StorageError
 from magtfnet.writing import write_whole
 
 PARTS = ("train", "validation", "test")
-COLUMNS = ("id", "part", "emotion", "speaker", "sentence", "session", "recording", "protocol", "fold", "disjoint_by")
+COLUMNS = (
+    "id",
+    "part",
+    "emotion",
+    "speaker",
+    "sentence",
+    "session",
+    "recording",
+    "protocol",
+    "fold",
+    "disjoint_by",
+)
 DISJOINT_KEYS = ("speaker", "sentence", "session")
 
 
@@ -28,13 +39,13 @@ class Split:
         validation: what selects epochs and everything else.
         test: read once, after selection.
         disjoint_by: which of speaker, sentence and session stand on one side only.
-        duplicates: utterance id to a key that utterances with the same samples share, as ``find_duplicates`` returns
-            it; where it is not given, the recordings are compared here.
+        duplicates: utterance id to a key that utterances with the same samples share, as ``find_duplicates``
+            returns it; where it is not given, the recordings are compared here.
 
     Raises:
         LeakError: an utterance, its duplicate or one of ``disjoint_by`` stands on two sides.
-        SplitError: a part is empty, a class of the others is missing from training, or a key of ``disjoint_by`` is
-            unknown for an utterance.
+        SplitError: a part is empty, a class of the others is missing from training, or a key of
+            ``disjoint_by`` is unknown for an utterance.
         AudioError: recordings that must be compared cannot be read.
     """
 
@@ -52,11 +63,17 @@ class Split:
             object.__setattr__(self, "duplicates", find_duplicates(utterances.values()))
         for name, part in self.parts().items():
             if not part:
-                raise SplitError(f"{self.protocol}, fold {self.fold}: the {name} part is empty; use fewer folds")
+                raise SplitError(
+                    f"{self.protocol}, fold {self.fold}: the {name} part is empty; use fewer folds"
+                )
         self._refuse_leak("utterance", {name: [u.id for u in part] for name, part in self.parts().items()})
-        self._refuse_leak("recording", {n: [self._recording(u) for u in part] for n, part in self.parts().items()})
+        self._refuse_leak(
+            "recording", {n: [self._recording(u) for u in part] for n, part in self.parts().items()}
+        )
         for key in self.disjoint_by:
-            self._refuse_leak(key, {n: [self._known(u, key) for u in part] for n, part in self.parts().items()})
+            self._refuse_leak(
+                key, {n: [self._known(u, key) for u in part] for n, part in self.parts().items()}
+            )
         learnt = {utterance.emotion for utterance in self.train}
         for name in ("validation", "test"):
             for utterance in self.parts()[name]:
@@ -67,7 +84,9 @@ class Split:
                         "another protocol"
                     )
         if len(self.train) < 2:
-            raise SplitError(f"{self.protocol}, fold {self.fold}: one training utterance is too few; use fewer folds")
+            raise SplitError(
+                f"{self.protocol}, fold {self.fold}: one training utterance is too few; use fewer folds"
+            )
 
     def parts(self) -> dict[str, tuple[Utterance, ...]]:
         """Return the three parts by name."""
@@ -76,7 +95,10 @@ class Split:
     def describe(self) -> str:
         """Return sizes, and who is tested where that is few, in a line."""
         sizes = ", ".join(f"{name} {len(part)}" for name, part in self.parts().items())
-        tested = [f"{key} {', '.join(sorted({str(getattr(u, key)) for u in self.test}))}" for key in self.disjoint_by]
+        tested = [
+            f"{key} {', '.join(sorted({str(getattr(u, key)) for u in self.test}))}"
+            for key in self.disjoint_by
+        ]
         return f"{self.protocol}, fold {self.fold}: {sizes}" + "".join(f"; tested {text}" for text in tested)
 
     def save(self, path: Path) -> None:
@@ -90,7 +112,15 @@ class Split:
         writer.writerow(COLUMNS)
         for name, part in self.parts().items():
             for u in part:
-                row = (u.id, name, u.emotion, u.speaker, u.sentence, u.session, (self.duplicates or {}).get(u.id))
+                row = (
+                    u.id,
+                    name,
+                    u.emotion,
+                    u.speaker,
+                    u.sentence,
+                    u.session,
+                    (self.duplicates or {}).get(u.id),
+                )
                 writer.writerow((*row, self.protocol, self.fold, " ".join(self.disjoint_by)))
         return file.getvalue()
 
@@ -106,9 +136,13 @@ class Split:
             with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
                 rows = list(csv.DictReader(file))
         except OSError as error:
-            raise StorageError(f"{path}: {error.strerror}; name a split that 'magtfnet train' wrote") from error
+            raise StorageError(
+                f"{path}: {error.strerror}; name a split that 'magtfnet train' wrote"
+            ) from error
         except csv.Error as error:
-            raise SplitError(f"{path}: not a CSV table ({error}); name a split that 'magtfnet train' wrote") from error
+            raise SplitError(
+                f"{path}: not a CSV table ({error}); name a split that 'magtfnet train' wrote"
+            ) from error
         if not rows or not set(COLUMNS) <= set(rows[0]) or not _is_whole(rows):
             raise SplitError(f"{path}: not a split; expected a CSV with the columns {', '.join(COLUMNS)}")
         by_id = {utterance.id: utterance for utterance in corpus}
@@ -153,9 +187,9 @@ class Split:
 
 def _is_whole(rows: list[dict[str, str]]) -> bool:
     """Whether every row has its cells, a number for the fold, and known keys of disjointness."""
-    return all(None not in row and None not in row.values() and row["fold"].isdigit() for row in rows) and set(
-        rows[0]["disjoint_by"].split()
-    ) <= set(DISJOINT_KEYS)
+    return all(
+        None not in row and None not in row.values() and row["fold"].isdigit() for row in rows
+    ) and set(rows[0]["disjoint_by"].split()) <= set(DISJOINT_KEYS)
 
 
 def unknown_key_message(protocol: str, id_: str, key: str) -> str:

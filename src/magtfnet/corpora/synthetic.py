@@ -1,9 +1,9 @@
 """A small synthetic corpus: syllables from a source and a filter, with the prosody of the emotion they are said in.
 
-Not speech, but what prosody research finds of acted speech (Scherer, Speech Communication 2003; Juslin & Laukka,
-Psychological Bulletin 2003): anger is loud, fast and bright, happiness high and lively, sadness low, slow and dull.
-It serves demonstrations and tests where no recording may be shipped. The files can be written in the layout of any
-registered corpus.
+Not speech, but what prosody research finds of acted speech (Scherer, Speech Communication 2003; Juslin &
+Laukka, Psychological Bulletin 2003): anger is loud, fast and bright, happiness high and lively, sadness low,
+slow and dull. It serves demonstrations and tests where no recording may be shipped. The files can be written
+in the layout of any registered corpus.
 """
 
 import csv
@@ -44,7 +44,9 @@ def read_synthetic(root: Path) -> Iterator[Utterance | LeftOut]:
             continue
         name = FILE_NAME.fullmatch(path.name)
         if name is None or name["emotion"] not in set(Emotion):
-            raise CorpusLayoutError(path, "not a name of the synthetic corpus", "a name such as s01_t03_anger_00.wav")
+            raise CorpusLayoutError(
+                path, "not a name of the synthetic corpus", "a name such as s01_t03_anger_00.wav"
+            )
         yield Utterance(
             id=path.stem,
             path=path,
@@ -173,7 +175,9 @@ def _synthetic_name(spoken: Spoken) -> str:
 
 def _emodb_name(spoken: Spoken) -> str:
     letter = {emotion: letter for letter, emotion in emodb.EMOTIONS.items()}[Emotion(spoken.emotion)]
-    speaker = ("03", "08", "10", "09", "11", "13", "12", "14", "15", "16")[spoken.speaker]  # male and female in turn
+    speaker = ("03", "08", "10", "09", "11", "13", "12", "14", "15", "16")[
+        spoken.speaker
+    ]  # male and female in turn
     sentence = ("a01", "a02", "a04", "a05", "a07", "b01", "b02", "b03", "b09", "b10")[spoken.sentence]
     return f"wav/{speaker}{sentence}{letter}{'abcdef'[spoken.take]}.wav"
 
@@ -239,7 +243,9 @@ def write_corpus(
         for emotion in emotions
         for take in range(takes)
     ]
-    written = [root / LAYOUTS[layout](spoken) for spoken in said]  # names first: an impossible one writes nothing
+    written = [
+        root / LAYOUTS[layout](spoken) for spoken in said
+    ]  # names first: an impossible one writes nothing
     for spoken, path in zip(said, written, strict=True):
         path.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(path, synthesize(spoken, seed), SAMPLE_RATE, subtype="PCM_16")
@@ -255,4 +261,6 @@ def _write_table(file: Path, said: Sequence[Spoken], written: Sequence[Path]) ->
         for spoken, path in zip(said, written, strict=True):
             sex = "female" if _is_female(spoken.speaker) else "male"
             name = path.relative_to(file.parent).as_posix()
-            writer.writerow((name, spoken.emotion, f"s{spoken.speaker + 1:02d}", f"t{spoken.sentence + 1:02d}", sex))
+            writer.writerow(
+                (name, spoken.emotion, f"s{spoken.speaker + 1:02d}", f"t{spoken.sentence + 1:02d}", sex)
+            )

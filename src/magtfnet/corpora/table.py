@@ -1,7 +1,8 @@
 """Anyone's own recordings: a table with a row per utterance.
 
-A CSV or Parquet file with the columns ``path`` (relative to the table, or absolute) and ``emotion`` and, where they
-are known, ``id``, ``speaker``, ``sentence``, ``session``, ``sex``, ``start`` and ``end`` (seconds).
+A CSV or Parquet file with the columns ``path`` (relative to the table, or absolute) and ``emotion`` and,
+where they are known, ``id``, ``speaker``, ``sentence``, ``session``, ``sex``, ``start`` and ``end``
+(seconds).
 """
 
 import math
@@ -32,16 +33,22 @@ INFO = CorpusInfo(
 def read_table(root: Path, mapping: LabelMapping) -> Iterator[Utterance | LeftOut]:
     """Yield the rows in their order; a row whose emotion the mapping leaves out is counted."""
     if mapping.speaker is not None or mapping.sentence is not None:
-        raise ConfigError("a table has columns for speakers and sentences; take the patterns out of the mapping file")
+        raise ConfigError(
+            "a table has columns for speakers and sentences; take the patterns out of the mapping file"
+        )
     for number, row in enumerate(_read_frame(root).to_dict("records"), start=1):
         where = f"{root}, row {number}"
         values = {key: _text(row.get(key)) for key in (*REQUIRED, *OPTIONAL)}
         for key in REQUIRED:
             if values[key] is None:
-                raise CorpusLayoutError(root, f"row {number} has no {key}", "a value in every row: fill it or cut it")
+                raise CorpusLayoutError(
+                    root, f"row {number} has no {key}", "a value in every row: fill it or cut it"
+                )
         path = root.parent / str(values["path"])
         if not path.is_file():
-            raise CorpusLayoutError(root, f"row {number} names {path}, which is not a file", "the path of a recording")
+            raise CorpusLayoutError(
+                root, f"row {number} names {path}, which is not a file", "the path of a recording"
+            )
         emotion = mapping.emotion(str(values["emotion"]), where)
         if emotion is None:
             yield LeftOut(path, f"emotion '{values['emotion']}' is left out by the mapping file")
@@ -70,14 +77,20 @@ def _read_frame(root: Path) -> "pd.DataFrame":
     except ModuleNotFoundError as error:
         raise MissingExtraError("pandas", "train") from error
     if root.is_dir():
-        raise CorpusRootError(root, "a folder", f"{INFO.source}; for one folder per emotion use the corpus 'folder'")
+        raise CorpusRootError(
+            root, "a folder", f"{INFO.source}; for one folder per emotion use the corpus 'folder'"
+        )
     try:
         if root.suffix.lower() == ".parquet":
             frame = pd.read_parquet(root)
         else:
             with warnings.catch_warnings():
-                warnings.simplefilter("error", pd.errors.ParserWarning)  # rows of more cells than the header has
-                frame = pd.read_csv(root, dtype=str, keep_default_na=False, index_col=False)  # speaker 01 stays 01
+                warnings.simplefilter(
+                    "error", pd.errors.ParserWarning
+                )  # rows of more cells than the header has
+                frame = pd.read_csv(
+                    root, dtype=str, keep_default_na=False, index_col=False
+                )  # speaker 01 stays 01
     except (ValueError, pd.errors.ParserError, pd.errors.ParserWarning, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise

@@ -25,13 +25,25 @@ def learning_curve(history: Sequence[Mapping[str, float]]) -> str:
     with matplotlib.rc_context(STYLE):  # type: ignore[arg-type]
         figure = Figure(figsize=(9, 3.2), layout="constrained")
         loss, score = figure.subplots(1, 2)
-        loss.plot(epochs, [row["train_loss"] for row in history], label="training", linestyle="-", color="#1b6ca8")
         loss.plot(
-            epochs, [row["validation_loss"] for row in history], label="validation", linestyle="--", color="#c2571a"
+            epochs, [row["train_loss"] for row in history], label="training", linestyle="-", color="#1b6ca8"
+        )
+        loss.plot(
+            epochs,
+            [row["validation_loss"] for row in history],
+            label="validation",
+            linestyle="--",
+            color="#c2571a",
         )
         loss.set(xlabel="epoch", ylabel="loss (nats)")
         score.plot(epochs, [100 * row["validation_WA"] for row in history], label="WA", color="#1b6ca8")
-        score.plot(epochs, [100 * row["validation_UA"] for row in history], label="UA", linestyle="--", color="#c2571a")
+        score.plot(
+            epochs,
+            [100 * row["validation_UA"] for row in history],
+            label="UA",
+            linestyle="--",
+            color="#c2571a",
+        )
         score.set(xlabel="epoch", ylabel="validation accuracy (%)", ylim=(0, 100))
         for axes in (loss, score):
             axes.axvline(best, color="0.6", linewidth=1, linestyle=":", label="kept weights")

@@ -1,7 +1,7 @@
 """Intervals: how far a score of so few utterances can be trusted.
 
-Wilson for a share, Student's t for the mean of runs, and the percentile bootstrap over clusters (utterances or
-speakers) for everything else.
+Wilson for a share, Student's t for the mean of runs, and the percentile bootstrap over clusters (utterances
+or speakers) for everything else.
 """
 
 import math
@@ -31,8 +31,8 @@ def wilson(successes: int, trials: int, confidence: float = 0.95) -> Interval:
 def student(values: Sequence[float], confidence: float = 0.95) -> Interval | None:
     """Return Student's t interval of the mean of runs; None for fewer than two.
 
-    It takes the runs for independent. Folds share most of their training data and repeated splits share tested
-    utterances as well, so it is narrower than what a new corpus would show.
+    It takes the runs for independent. Folds share most of their training data and repeated splits share
+    tested utterances as well, so it is narrower than what a new corpus would show.
     """
     if len(values) < 2:
         return None
@@ -54,8 +54,8 @@ def bootstrap(
 ) -> dict[str, Interval] | None:
     """Return percentile intervals of WA and UA, resampling whole clusters with replacement.
 
-    With utterance ids as clusters, an utterance that several runs tested stays together; with speakers, the interval
-    is about new speakers. A resample's UA is over the classes that it holds.
+    With utterance ids as clusters, an utterance that several runs tested stays together; with speakers, the
+    interval is about new speakers. A resample's UA is over the classes that it holds.
 
     Args:
         truth: true class of each prediction.

@@ -1,7 +1,7 @@
 """The one definition of every score: WA, UA, precision, recall and F1, all from the confusion matrix.
 
-Classes without an utterance in the truth have no recall: they are NaN, and means over classes leave them out. A class
-that is never predicted has precision 0, and so F1 0.
+Classes without an utterance in the truth have no recall: they are NaN, and means over classes leave them out.
+A class that is never predicted has precision 0, and so F1 0.
 """
 
 from collections.abc import Sequence

@@ -107,8 +107,12 @@ def _scores(together: AggregateReport) -> list[dict[str, str]]:
     for key, (name, how) in HOW.items():
         if key in pooled.intervals:
             interval = _range(pooled.intervals[key])
-            rows.append({"name": name + word, "value": percent(values[name]), "interval": interval, "how": how})
-    rows.append({"name": "macro-F1" + word, "value": percent(pooled.per_class.macro_f1), "interval": "", "how": ""})
+            rows.append(
+                {"name": name + word, "value": percent(values[name]), "interval": interval, "how": how}
+            )
+    rows.append(
+        {"name": "macro-F1" + word, "value": percent(pooled.per_class.macro_f1), "interval": "", "how": ""}
+    )
     return rows
 
 

@@ -97,7 +97,8 @@ class EvaluationReport:
     def intervals(self) -> dict[str, Interval]:
         """95 % intervals by name; those over speakers only where at least two speakers are known.
 
-        ``WA_wilson`` is there only where no utterance was tested twice, since it takes trials for independent.
+        ``WA_wilson`` is there only where no utterance was tested twice, since it takes trials for
+        independent.
         """
         found: dict[str, Interval] = {}
         ids = [row.id for row in self.rows]

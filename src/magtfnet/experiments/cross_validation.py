@@ -29,7 +29,9 @@ class PlannedRun:
         return run_name(self.split, self.seed)
 
 
-def plan(corpus: Corpus, config: ExperimentConfig, seeds: Sequence[int], fold: int | None = None) -> list[PlannedRun]:
+def plan(
+    corpus: Corpus, config: ExperimentConfig, seeds: Sequence[int], fold: int | None = None
+) -> list[PlannedRun]:
     """Return every fold of the configured protocol for every seed, or one fold of them.
 
     The seed also decides who goes where in protocols that draw lots.

@@ -9,7 +9,12 @@ from magtfnet.evaluation.page import percent
 
 
 def model_card(
-    model: str, parameters: int, corpus: CorpusInfo, split: Split, report: EvaluationReport, facts: Mapping[str, Any]
+    model: str,
+    parameters: int,
+    corpus: CorpusInfo,
+    split: Split,
+    report: EvaluationReport,
+    facts: Mapping[str, Any],
 ) -> str:
     """Return the card of one trained model.
 

@@ -2,8 +2,8 @@
 
 One training (a fold and a seed) has ``config.toml``, ``environment.json``, ``split.csv``, ``history.csv``,
 ``predictions.csv``, ``metrics.json``, ``report.html``, ``MODEL_CARD.md`` and ``bundle/``; while it runs also
-``checkpoint.pt``. Several trainings lie side by side in a folder that has the pooled files. ``metrics.json`` is
-written last: where it is, the run is complete.
+``checkpoint.pt``. Several trainings lie side by side in a folder that has the pooled files. ``metrics.json``
+is written last: where it is, the run is complete.
 """
 
 import csv
@@ -69,7 +69,9 @@ class RunDirectory:
                     f"{self.path}: is there already; go on with --resume, or choose another --run-dir"
                 )
             if not (self.path / "config.toml").exists():
-                raise RunDirectoryError(f"{self.path}: not a run directory, no config.toml; choose another --run-dir")
+                raise RunDirectoryError(
+                    f"{self.path}: not a run directory, no config.toml; choose another --run-dir"
+                )
 
     def open(self, config: ExperimentConfig, facts: Mapping[str, Any], *, resume: bool) -> bool:
         """Make the directory with its configuration, or check that what is resumed is the same experiment.

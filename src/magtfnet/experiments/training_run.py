@@ -195,7 +195,9 @@ def check_settings(config: ExperimentConfig, num_classes: int) -> None:
 
 
 def _data(store: FeatureStore, utterances: Sequence[Utterance], labels: LabelSet) -> TrainingData:
-    return TrainingData(store, [recording_of(u) for u in utterances], [labels.index(u.emotion) for u in utterances])
+    return TrainingData(
+        store, [recording_of(u) for u in utterances], [labels.index(u.emotion) for u in utterances]
+    )
 
 
 def _versions() -> dict[str, Any]:
@@ -204,7 +206,12 @@ def _versions() -> dict[str, Any]:
 
 
 def _write_results(
-    directory: RunDirectory, corpus: Corpus, split: Split, bundle: Bundle, result: FitResult, report: EvaluationReport
+    directory: RunDirectory,
+    corpus: Corpus,
+    split: Split,
+    bundle: Bundle,
+    result: FitResult,
+    report: EvaluationReport,
 ) -> None:
     best = result.history[result.best_epoch - 1]
     facts = {

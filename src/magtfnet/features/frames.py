@@ -1,7 +1,7 @@
 """Frame arithmetic: which frames are real, and the power spectrum of each.
 
-Everything here is in float64 unless the module is cast: the tails of a tone lie 120 dB below its peak, where float32
-has no digits left.
+Everything here is in float64 unless the module is cast: the tails of a tone lie 120 dB below its peak, where
+float32 has no digits left.
 """
 
 import torch

@@ -44,6 +44,10 @@ class FrontEnd(nn.Module):
         """
         if waveform.sample_rate != self.sample_rate or waveform.samples.ndim != 1:
             found = f"{waveform.num_channels} channels at {waveform.sample_rate} Hz"
-            raise AudioPolicyError("waveform", f"{found}, expected mono at {self.sample_rate} Hz", "prepare it first")
-        batch: FeatureBatch = self(torch.from_numpy(waveform.samples)[None], torch.tensor([waveform.num_samples]))
+            raise AudioPolicyError(
+                "waveform", f"{found}, expected mono at {self.sample_rate} Hz", "prepare it first"
+            )
+        batch: FeatureBatch = self(
+            torch.from_numpy(waveform.samples)[None], torch.tensor([waveform.num_samples])
+        )
         return batch

@@ -1,8 +1,8 @@
 """Low-level descriptors of each frame, by the definitions of ``librosa.feature`` (paper, section 3.1).
 
-RMS energy, zero-crossing rate, spectral centroid, bandwidth and roll-off in Hz, and spectral contrast in dB: 12
-values a frame. librosa's contrast starts at 200 Hz, which passes 8 kHz in its last band and raises at 16 kHz; here it
-starts at 100 Hz.
+RMS energy, zero-crossing rate, spectral centroid, bandwidth and roll-off in Hz, and spectral contrast in dB:
+12 values a frame. librosa's contrast starts at 200 Hz, which passes 8 kHz in its last band and raises at 16
+kHz; here it starts at 100 Hz.
 """
 
 from itertools import pairwise
@@ -115,8 +115,8 @@ class LowLevelDescriptors(nn.Module):
 def contrast_bands(config: LldConfig, frequencies: Tensor) -> list[tuple[int, int, int]]:
     """Return for each band its first bin, the bin after its last, and how many bins make its peak and its valley.
 
-    librosa's bands: each but the first takes one bin more below, each but the last leaves its top bin away, and the
-    last reaches up to half the sample rate.
+    librosa's bands: each but the first takes one bin more below, each but the last leaves its top bin away,
+    and the last reaches up to half the sample rate.
     """
     edges = [0.0] + [config.contrast_f_min * 2.0**octave for octave in range(config.contrast_bands + 1)]
     nyquist = float(frequencies[-1])
@@ -129,7 +129,9 @@ def contrast_bands(config: LldConfig, frequencies: Tensor) -> list[tuple[int, in
     for k, (low, high) in enumerate(pairwise(edges)):
         inside = torch.nonzero((frequencies >= low) & (frequencies <= high)).flatten().tolist()
         if not inside:
-            raise ConfigError(f"no bin between {low:g} and {high:g} Hz; set features.lld.contrast_f_min higher")
+            raise ConfigError(
+                f"no bin between {low:g} and {high:g} Hz; set features.lld.contrast_f_min higher"
+            )
         first = inside[0] - (k > 0)
         last = len(frequencies) if k == config.contrast_bands else inside[-1] + 1
         count = max(1, round(config.contrast_quantile * (last - first)))

@@ -1,6 +1,7 @@
 """Log-Mel spectrogram: the natural logarithm of the power in Slaney's mel bands (paper, section 3.2).
 
-Equal to ``librosa.feature.melspectrogram`` with its defaults and zero padding, then ``log(max(power, floor))``.
+Equal to ``librosa.feature.melspectrogram`` with its defaults and zero padding, then ``log(max(power,
+floor))``.
 """
 
 import numpy as np
@@ -33,7 +34,10 @@ class LogMel(nn.Module):
     filters: Tensor
 
     def __init__(
-        self, config: LogMelConfig = LogMelConfig(), stft: StftConfig = StftConfig(), sample_rate: int = 16_000
+        self,
+        config: LogMelConfig = LogMelConfig(),
+        stft: StftConfig = StftConfig(),
+        sample_rate: int = 16_000,
     ) -> None:
         super().__init__()
         if not config.f_min < config.f_max <= sample_rate / 2:
@@ -84,5 +88,7 @@ def _hz_to_mel(hz: float) -> float:
     return hz / HZ_PER_MEL if hz < BREAK_HZ else BREAK_MEL + float(np.log(hz / BREAK_HZ)) / LOG_STEP
 
 
-def _mel_to_hz(mel: np.ndarray[tuple[int], np.dtype[np.float64]]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _mel_to_hz(
+    mel: np.ndarray[tuple[int], np.dtype[np.float64]],
+) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     return np.where(mel < BREAK_MEL, mel * HZ_PER_MEL, BREAK_HZ * np.exp(LOG_STEP * (mel - BREAK_MEL)))

@@ -1,8 +1,9 @@
 """The feature store: the frames of every utterance, extracted once, memory-mapped ever after.
 
-A folder per front-end configuration holds ``log_mel.f32`` and ``lld.f32``, to which frames are only ever appended, and
-``index.jsonl`` with a line per utterance, written after its frames. A kill leaves at worst a torn tail, which the next
-run cuts off. Features are found by the content of their recording, so that an altered file is a new one.
+A folder per front-end configuration holds ``log_mel.f32`` and ``lld.f32``, to which frames are only ever
+appended, and ``index.jsonl`` with a line per utterance, written after its frames. A kill leaves at worst a
+torn tail, which the next run cuts off. Features are found by the content of their recording, so that an
+altered file is a new one.
 """
 
 import errno
@@ -129,7 +130,9 @@ class FeatureStore:
         """Return the content key of a recording, and its features where the store does not have them."""
         data = read_bytes(recording.path)
         part = f"{recording.start} {recording.end}".encode()
-        key = hashlib.blake2b(data, digest_size=16, key=hashlib.blake2b(part, digest_size=16).digest()).hexdigest()
+        key = hashlib.blake2b(
+            data, digest_size=16, key=hashlib.blake2b(part, digest_size=16).digest()
+        ).hexdigest()
         if key in self._entries:
             return key, None
         waveform = decode(data, recording.path, start=recording.start, end=recording.end)

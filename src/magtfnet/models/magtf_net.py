@@ -1,7 +1,7 @@
 """MAGTF-Net: multi-scale attention graph and Transformer over log-Mel frames, fused with low-level descriptors.
 
-Zhu, Xie, Wang: "MAGTF-Net: Dynamic Speech Emotion Recognition with Multi-Scale Graph Attention and LLD Feature
-Fusion", Sensors 2025, 25, 7378. Sizes that the paper does not give are ours: docs/paper.md says why.
+Zhu, Xie, Wang: "MAGTF-Net: Dynamic Speech Emotion Recognition with Multi-Scale Graph Attention and LLD
+Feature Fusion", Sensors 2025, 25, 7378. Sizes that the paper does not give are ours: docs/paper.md says why.
 """
 
 from typing import Any, Literal
@@ -89,14 +89,21 @@ class MAGTFNet(Model):
         self.functionals_branch: FunctionalsBranch | None = None
         self.frames_branch: FramesBranch | None = None
         if config.lld_input == "functionals":
-            self.functionals_branch = FunctionalsBranch(config.num_functionals, config.lld_hidden, config.dropout)
+            self.functionals_branch = FunctionalsBranch(
+                config.num_functionals, config.lld_hidden, config.dropout
+            )
         else:
             self.frames_branch = FramesBranch(config.num_descriptors, config.lld_hidden, config.dropout)
         self.dropout = nn.Dropout(config.dropout)
         self.classifier = nn.Linear(config.d_model + config.lld_hidden, config.num_classes)
 
     def forward(
-        self, *, log_mel: Tensor, lengths: Tensor, functionals: Tensor | None = None, lld: Tensor | None = None
+        self,
+        *,
+        log_mel: Tensor,
+        lengths: Tensor,
+        functionals: Tensor | None = None,
+        lld: Tensor | None = None,
     ) -> Tensor:
         """Map features to logits.
 
@@ -144,7 +151,9 @@ def _build(values: dict[str, Any]) -> MAGTFNet:
     config = validated(MAGTFNetConfig, values, prefix="model.")
     even = [size for size in config.kernel_sizes if size < 1 or size % 2 == 0]
     if even:
-        raise ConfigError(f"configuration model.kernel_sizes has {even[0]}: a kernel spans an odd number of frames")
+        raise ConfigError(
+            f"configuration model.kernel_sizes has {even[0]}: a kernel spans an odd number of frames"
+        )
     try:
         return MAGTFNet(config)
     except ValueError as error:

@@ -12,9 +12,9 @@ from magtfnet.registry import Registry
 class Model(nn.Module):
     """Classify utterances of any length.
 
-    A model names in ``inputs`` the features that its ``forward`` takes as keywords beside ``lengths`` (B,): of
-    ``log_mel`` (B, T, M), ``lld`` (B, T, L) and ``functionals`` (B, number of functionals). It returns logits (B, K).
-    What stands beyond ``lengths`` never changes them.
+    A model names in ``inputs`` the features that its ``forward`` takes as keywords beside ``lengths`` (B,):
+    of ``log_mel`` (B, T, M), ``lld`` (B, T, L) and ``functionals`` (B, number of functionals). It returns
+    logits (B, K). What stands beyond ``lengths`` never changes them.
     """
 
     inputs: tuple[str, ...]

@@ -1,9 +1,9 @@
 """The bundle: one folder with all that a model needs to run, and nothing that executes.
 
-``bundle.json`` holds the configurations, the labels, the corpus's licence, where the model came from and how it
-scored; ``weights.safetensors`` its weights and the statistics of its standardisation; ``MODEL_CARD.md`` what it is
-and is not for; ``checksums.json`` the SHA-256 of each. A bundle is written to a temporary name and renamed, so that it
-is there whole or not at all.
+``bundle.json`` holds the configurations, the labels, the corpus's licence, where the model came from and how
+it scored; ``weights.safetensors`` its weights and the statistics of its standardisation; ``MODEL_CARD.md``
+what it is and is not for; ``checksums.json`` the SHA-256 of each. A bundle is written to a temporary name and
+renamed, so that it is there whole or not at all.
 """
 
 import hashlib
@@ -112,7 +112,9 @@ class Bundle:
             raise
         except (KeyError, TypeError, AttributeError, ValueError, MagtfnetError, SafetensorError) as error:
             raise BundleError(f"{folder}: does not fit this magtfnet ({error}); train it again") from error
-        return cls(model.eval(), standardizer, labels, audio, features, model_config, provenance, scores, card)
+        return cls(
+            model.eval(), standardizer, labels, audio, features, model_config, provenance, scores, card
+        )
 
     def _description(self) -> bytes:
         values = {
@@ -152,8 +154,12 @@ def build(
     }
     for name in ("num_classes", *sizes):
         if name in model.overrides:
-            raise ConfigError(f"configuration model.{name} follows from the labels and features; leave it away")
-    return create_model(model.name, num_classes=num_classes, **sizes, **model.overrides), Standardizer(*sizes.values())
+            raise ConfigError(
+                f"configuration model.{name} follows from the labels and features; leave it away"
+            )
+    return create_model(model.name, num_classes=num_classes, **sizes, **model.overrides), Standardizer(
+        *sizes.values()
+    )
 
 
 def _read_files(folder: Path) -> dict[str, bytes]:
@@ -177,11 +183,15 @@ def _read_files(folder: Path) -> dict[str, bytes]:
 
 def _fill(folder: Path, model: Model, standardizer: Standardizer, tensors: Mapping[str, Tensor]) -> None:
     for part, module in (("model", model), ("standardizer", standardizer)):
-        state = {name.removeprefix(f"{part}."): t for name, t in tensors.items() if name.startswith(f"{part}.")}
+        state = {
+            name.removeprefix(f"{part}."): t for name, t in tensors.items() if name.startswith(f"{part}.")
+        }
         try:
             module.load_state_dict(state)
         except RuntimeError as error:
             reason = str(error).splitlines()[-1].strip()
-            raise BundleError(f"{folder}: weights do not fit the {part} ({reason}); train it again") from error
+            raise BundleError(
+                f"{folder}: weights do not fit the {part} ({reason}); train it again"
+            ) from error
         if not all(tensor.isfinite().all() for tensor in state.values()):
             raise BundleError(f"{folder}: weights of the {part} are not finite numbers; train it again")

@@ -93,7 +93,9 @@ class EmotionRecognizer:
         waveform = source if isinstance(source, Waveform) else read_audio(source)
         if not MIN_DURATION <= waveform.duration <= LONGEST:
             raise DurationError(
-                name, f"{waveform.duration:.3f} s of audio", f"give one utterance of {MIN_DURATION} to {LONGEST:g} s"
+                name,
+                f"{waveform.duration:.3f} s of audio",
+                f"give one utterance of {MIN_DURATION} to {LONGEST:g} s",
             )
         return self.front_end.extract(prepare(waveform, self.bundle.audio, name)), waveform.duration
 

@@ -45,8 +45,9 @@ class TrainingData:
 def plan_batches(lengths: Sequence[int] | np.ndarray, batch_size: int, seed: int) -> list[list[int]]:
     """Return the indices of every batch of one epoch, each index once.
 
-    The order is random; within each chunk of ``CHUNK_BATCHES`` batches utterances are sorted by length, and the
-    batches are shuffled. A last batch of a single utterance joins the one before it, since BatchNorm needs two.
+    The order is random; within each chunk of ``CHUNK_BATCHES`` batches utterances are sorted by length, and
+    the batches are shuffled. A last batch of a single utterance joins the one before it, since BatchNorm
+    needs two.
 
     Args:
         lengths: frames of each utterance.

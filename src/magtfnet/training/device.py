@@ -16,5 +16,7 @@ def choose_device(name: str = "auto") -> torch.device:
         return torch.device(next(kind for kind, there in present.items() if there))
     if not present[name]:
         there = ", ".join(kind for kind, is_there in present.items() if is_there)
-        raise ConfigError(f"configuration training.device = '{name}': not on this machine, which has {there}; use auto")
+        raise ConfigError(
+            f"configuration training.device = '{name}': not on this machine, which has {there}; use auto"
+        )
     return torch.device(name)

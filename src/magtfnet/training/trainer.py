@@ -1,7 +1,7 @@
 """The trainer: epochs over batches, the best epoch by validation, a checkpoint after each.
 
-Everything random in an epoch derives from the seed and the epoch's number, so that a training that was stopped and
-goes on from its checkpoint ends with the same weights to the bit.
+Everything random in an epoch derives from the seed and the epoch's number, so that a training that was
+stopped and goes on from its checkpoint ends with the same weights to the bit.
 """
 
 import math
@@ -52,7 +52,9 @@ class FitResult:
         score = (row["validation_WA"], -row["validation_loss"])
         if score > self.best_score:
             self.best_epoch, self.best_score = int(row["epoch"]), score
-            self.best_weights = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
+            self.best_weights = {
+                name: value.detach().cpu().clone() for name, value in model.state_dict().items()
+            }
 
     def epochs_without_gain(self) -> int:
         """Return how many epochs have passed since validation WA last rose."""
@@ -101,8 +103,12 @@ def fit(
         epoch = len(result.history) + 1
         start = time.perf_counter()
         with seeded(seed, epoch):
-            loss = _train_epoch(model, standardizer, training, optimizer, config, device, seed, epoch, progress)
-        row = {"epoch": epoch, "train_loss": loss} | evaluate_epoch(model, standardizer, validation, config, device)
+            loss = _train_epoch(
+                model, standardizer, training, optimizer, config, device, seed, epoch, progress
+            )
+        row = {"epoch": epoch, "train_loss": loss} | evaluate_epoch(
+            model, standardizer, validation, config, device
+        )
         _refuse_no_number(row["validation_loss"], "validation loss", epoch, config)
         result.take(row | {"seconds": time.perf_counter() - start}, model)
         if checkpoint is not None:
@@ -163,7 +169,9 @@ def evaluate_epoch(
             features, targets = data.batch(piece[start : start + config.batch_size])
             features, targets = standardizer(features.to(device)), targets.to(device)
             logits = model(**features.inputs(model.inputs))
-            loss = functional.cross_entropy(logits, targets, label_smoothing=config.label_smoothing, reduction="sum")
+            loss = functional.cross_entropy(
+                logits, targets, label_smoothing=config.label_smoothing, reduction="sum"
+            )
             total += loss.item()
             truth += targets.tolist()
             predicted += logits.argmax(dim=-1).tolist()

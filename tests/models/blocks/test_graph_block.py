@@ -93,7 +93,9 @@ def test_two_nodes_by_hand():
 
 
 def test_banded_by_hand():
-    expected = torch.tensor([[[1.0, 2, 0, 0], [0, 1, 2, 0], [0, 0, 1, 2]], [[3, 4, 0, 0], [0, 3, 4, 0], [0, 0, 3, 4]]])
+    expected = torch.tensor(
+        [[[1.0, 2, 0, 0], [0, 1, 2, 0], [0, 0, 1, 2]], [[3, 4, 0, 0], [0, 3, 4, 0], [0, 0, 3, 4]]]
+    )
     assert torch.equal(banded(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 3), expected)
 
 

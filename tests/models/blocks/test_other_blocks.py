@@ -98,7 +98,9 @@ def test_attention_of_one_head_by_hand():
     valid = torch.tensor([[True, True, False]])
     # query 0 weighs 0 and 2 alike; query 2 weighs them 1 : e^4
     e4 = torch.tensor(4.0).exp()
-    torch.testing.assert_close(block(frames, valid)[0, :2, 0], torch.tensor([1.0, (2 * e4 / (1 + e4)).item()]))
+    torch.testing.assert_close(
+        block(frames, valid)[0, :2, 0], torch.tensor([1.0, (2 * e4 / (1 + e4)).item()])
+    )
 
 
 def test_the_encoder_stacks_layers():
@@ -116,7 +118,9 @@ def test_functionals_branch_by_hand():
                 layer.weight.fill_(2.0)
                 layer.bias.fill_(1.0)
     # BatchNorm as made divides by sqrt(1 + 1e-5); 3 -> 7 -> 15, -3 -> ReLU(-5) = 0 -> 1
-    torch.testing.assert_close(branch(torch.tensor([[3.0], [-3.0]])), torch.tensor([[15.0], [1.0]]), rtol=1e-4, atol=0)
+    torch.testing.assert_close(
+        branch(torch.tensor([[3.0], [-3.0]])), torch.tensor([[15.0], [1.0]]), rtol=1e-4, atol=0
+    )
 
 
 def test_padded_frames_never_reach_batch_norm():

@@ -1,14 +1,14 @@
 """GraphBlock: a learned graph over latent acoustic nodes (paper, eqs. 8 to 13; after MSGNet, Cai et al., AAAI 2024).
 
-A = softmax_rows(ReLU(E1 E2)). A convolution over the feature axis (StartConv) makes N nodes of each frame, each with
-several channels; A passes messages between nodes; two 1x1 convolutions with GELU refine the channels; their mean goes
-back to the model's width and, with the input, through a LayerNorm.
+A = softmax_rows(ReLU(E1 E2)). A convolution over the feature axis (StartConv) makes N nodes of each frame,
+each with several channels; A passes messages between nodes; two 1x1 convolutions with GELU refine the
+channels; their mean goes back to the model's width and, with the input, through a LayerNorm.
 
-The paper lets A act on x(t) before StartConv, although its shapes then only agree for N = D; MSGNet starts with
-StartConv. Both orders are here (docs/paper.md, point 6).
+The paper lets A act on x(t) before StartConv, although its shapes then only agree for N = D; MSGNet starts
+with StartConv. Both orders are here (docs/paper.md, point 6).
 
-StartConv, A and the first 1x1 convolution are all linear in the frame, so they are applied as one matrix, which is
-made anew from their own parameters at every call: the same function, one product.
+StartConv, A and the first 1x1 convolution are all linear in the frame, so they are applied as one matrix,
+which is made anew from their own parameters at every call: the same function, one product.
 """
 
 import math

@@ -1,6 +1,7 @@
 """The LLD branch: two linear layers, each with BatchNorm and ReLU (paper, eqs. 18, 19).
 
-Section 3.3 feeds frames and pools them; section 4.2 feeds one vector of functionals an utterance. Both are here.
+Section 3.3 feeds frames and pools them; section 4.2 feeds one vector of functionals an utterance. Both are
+here.
 """
 
 import torch

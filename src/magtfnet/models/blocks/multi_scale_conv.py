@@ -1,6 +1,7 @@
 """Multi-scale convolution: parallel convolutions over time, each with its own channel attention (paper, eqs. 5 to 7).
 
-H_i = ReLU(Conv1d_ki(X)), weighted by squeeze and excitation; the branches are concatenated and mapped to one width.
+H_i = ReLU(Conv1d_ki(X)), weighted by squeeze and excitation; the branches are concatenated and mapped to one
+width.
 """
 
 from collections.abc import Sequence

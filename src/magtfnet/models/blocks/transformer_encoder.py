@@ -1,7 +1,7 @@
 """Transformer encoder layers (Vaswani et al., NeurIPS 2017), LayerNorm after each residual sum (paper, eq. 15).
 
-Dropout stands on the output of attention, inside the feed-forward network and on its output; the attention weights
-have none, so that attention needs no materialised (T, T) matrix.
+Dropout stands on the output of attention, inside the feed-forward network and on its output; the attention
+weights have none, so that attention needs no materialised (T, T) matrix.
 """
 
 from torch import Tensor, nn
@@ -32,7 +32,9 @@ class SelfAttention(nn.Module):
         batch, time, width = frames.shape
         parts = self.query_key_value(frames).view(batch, time, 3, self.num_heads, width // self.num_heads)
         query, key, value = parts.permute(2, 0, 3, 1, 4).unbind(0)  # each (B, H, T, D / H)
-        attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=valid[:, None, None, :])
+        attended = functional.scaled_dot_product_attention(
+            query, key, value, attn_mask=valid[:, None, None, :]
+        )
         merged: Tensor = self.output(attended.transpose(1, 2).reshape(batch, time, width))
         return merged
 
@@ -77,7 +79,9 @@ class TransformerEncoder(nn.Module):
 
     def __init__(self, num_layers: int, d_model: int, num_heads: int, ffn_dim: int, dropout: float) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(TransformerLayer(d_model, num_heads, ffn_dim, dropout) for _ in range(num_layers))
+        self.layers = nn.ModuleList(
+            TransformerLayer(d_model, num_heads, ffn_dim, dropout) for _ in range(num_layers)
+        )
 
     def forward(self, frames: Tensor, valid: Tensor) -> Tensor:
         """Map frames (B, T, D), the real ones marked by ``valid`` (B, T), to frames of the same shape."""
