@@ -99,7 +99,7 @@ import magtfnet
 for room in ("audio", "corpora", "evaluation"):
     package = importlib.import_module(f"magtfnet.{room}")
     for module in pkgutil.iter_modules(package.__path__):
-    importlib.import_module(f"magtfnet.{room}.{module.name}")
+        importlib.import_module(f"magtfnet.{room}.{module.name}")
 import magtfnet.prediction
 print(json.dumps("torch" in sys.modules))
 """

@@ -2,7 +2,7 @@
 
 import pytest
 
-from magtfnet.writing import write_whole
+from magtfnet.writing import whole_folder, write_whole
 
 
 def test_a_file_is_written_and_nothing_beside_it(tmp_path):
@@ -27,3 +27,29 @@ def test_what_was_there_stays_when_writing_fails(tmp_path, monkeypatch):
 def test_names_that_are_no_unicode_survive(tmp_path):
     write_whole(tmp_path / "x.txt", "bad\udcff.wav")
     assert (tmp_path / "x.txt").read_bytes() == b"bad\xff.wav"
+
+
+def test_a_folder_appears_whole(tmp_path):
+    with whole_folder(tmp_path / "deep" / "x") as folder:
+        (folder / "file").touch()
+        assert not (tmp_path / "deep" / "x").exists()
+    assert [p.name for p in (tmp_path / "deep").iterdir()] == ["x"]
+    assert (tmp_path / "deep" / "x" / "file").exists()
+
+
+def test_a_folder_that_fails_leaves_nothing(tmp_path):
+    def fill():
+        with whole_folder(tmp_path / "x") as folder:
+            (folder / "file").touch()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fill()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_may_take_the_place_of_an_empty_one(tmp_path):
+    (tmp_path / "x").mkdir()
+    with whole_folder(tmp_path / "x") as folder:
+        (folder / "file").touch()
+    assert [p.name for p in (tmp_path / "x").iterdir()] == ["file"]

@@ -1,6 +1,10 @@
-"""Writing files whole or not at all: to a temporary name beside the place, then renamed."""
+"""Writing files and folders whole or not at all: to a temporary name beside the place, then renamed."""
 
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -15,3 +19,20 @@ def write_whole(path: Path, text: str) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Give a folder to fill, which takes the place of ``path`` (nothing, or an empty folder) at the end.
+
+    Where filling fails nothing is left behind.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shelter = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    try:
+        folder = shelter / path.name  # made by mkdir, so with the permissions that the user's umask asks for
+        folder.mkdir()
+        yield folder
+        os.replace(folder, path)
+    finally:
+        shutil.rmtree(shelter, ignore_errors=True)

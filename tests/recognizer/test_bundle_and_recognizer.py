@@ -55,7 +55,9 @@ def test_a_bundle_saves_again_to_the_same_bytes(bundle_dir, tmp_path):
     for name in ("bundle.json", "weights.safetensors", "checksums.json", "MODEL_CARD.md"):
         assert (tmp_path / "again" / name).read_bytes() == (bundle_dir / name).read_bytes()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["again", "bundle"]  # no temporary folder is left
-    assert stat.S_IMODE((tmp_path / "again").stat().st_mode) == 0o755
+    (tmp_path / "ordinary").mkdir()
+    modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("again", "ordinary")]
+    assert modes[0] == modes[1]  # as the user's umask has it
 
 
 def test_nothing_in_a_bundle_executes(bundle_dir):

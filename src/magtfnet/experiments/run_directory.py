@@ -9,11 +9,8 @@ is written last: where it is, the run is complete.
 import csv
 import io
 import json
-import os
 import platform
-import shutil
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -23,7 +20,7 @@ import tomli_w
 
 from magtfnet.config import ExperimentConfig, load_config, to_plain
 from magtfnet.errors import ConfigError, RunDirectoryError
-from magtfnet.writing import write_whole
+from magtfnet.writing import whole_folder, write_whole
 
 LIBRARIES = ("magtfnet", "torch", "numpy", "soundfile", "soxr")
 
@@ -86,16 +83,9 @@ class RunDirectory:
         if (self.path / "config.toml").exists():
             self._refuse_other_experiment(config, facts)
             return False
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{self.path.name}-", dir=self.path.parent))
-        try:
-            temporary.chmod(0o755)
-            (temporary / "environment.json").write_text(_json({**facts, **environment()}), encoding="utf-8")
-            (temporary / "config.toml").write_text(tomli_w.dumps(to_plain(config)), encoding="utf-8")
-            os.replace(temporary, self.path)  # both files are there at once, or neither
-        except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise
+        with whole_folder(self.path) as folder:  # both files are there at once, or neither
+            (folder / "environment.json").write_text(_json({**facts, **environment()}), encoding="utf-8")
+            (folder / "config.toml").write_text(tomli_w.dumps(to_plain(config)), encoding="utf-8")
         return True
 
     def write_text(self, name: str, text: str) -> None:

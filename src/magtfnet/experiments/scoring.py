@@ -1,8 +1,5 @@
 """Scoring a model on utterances whose emotions are known."""
 
-import os
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,6 +16,7 @@ from magtfnet.features import FeatureStore
 from magtfnet.features.store import Recording, default_cache
 from magtfnet.progress import Progress, silent
 from magtfnet.recognizer import Bundle, EmotionRecognizer
+from magtfnet.writing import whole_folder
 
 BATCH = 16
 
@@ -106,15 +104,8 @@ def write_evaluation(out: Path, bundle: Bundle, corpus: Corpus, result: Evaluati
         "not scored": ", ".join(f"{count} of {name}" for name, count in result.unknown.items()) or "none",
     }
     page = report_page(f"{bundle.model_config.name} on {corpus.name}", facts, {corpus.name: result.report})
-    out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    try:
-        temporary.chmod(0o755)
-        directory = RunDirectory(temporary)
-        result.report.save_predictions(temporary / "predictions.csv")
+    with whole_folder(out) as folder:
+        directory = RunDirectory(folder)
+        result.report.save_predictions(folder / "predictions.csv")
         directory.write_text("report.html", page)
         directory.write_metrics({**result.report.to_dict(), "unknown_emotions": result.unknown})
-        os.replace(temporary, out)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise

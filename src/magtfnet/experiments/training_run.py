@@ -96,15 +96,7 @@ def train(
     device = choose_device(config.training.device)
     with seeded(seed):
         model, standardizer = build(len(corpus.labels), config.audio, config.features, config.model)
-    facts: dict[str, Any] = {
-        "corpus": corpus.name,
-        "utterances": len(corpus),
-        "protocol": split.protocol,
-        "fold": split.fold,
-        "seed": seed,
-        "classes": list(corpus.labels.classes),
-        "split_and_recordings": _fingerprint(split, store),
-    }
+    facts = _facts(corpus, split, seed, store)
     is_new = directory.open(config, facts, resume=resume)
     if directory.complete:
         return _finished(run_name(split, seed), directory)
@@ -136,6 +128,19 @@ def train(
     report = score(EmotionRecognizer(bundle), store, split.test, run_name(split, seed))
     _write_results(directory, corpus, split, bundle, result, report)
     return TrainedRun(run_name(split, seed), directory.path, report, result.history)
+
+
+def _facts(corpus: Corpus, split: Split, seed: int, store: FeatureStore) -> dict[str, Any]:
+    """Return what beside the configuration makes a run what it is."""
+    return {
+        "corpus": corpus.name,
+        "utterances": len(corpus),
+        "protocol": split.protocol,
+        "fold": split.fold,
+        "seed": seed,
+        "classes": list(corpus.labels.classes),
+        "split_and_recordings": _fingerprint(split, store),
+    }
 
 
 def _fingerprint(split: Split, store: FeatureStore) -> str:

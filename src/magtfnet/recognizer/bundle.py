@@ -8,9 +8,6 @@ renamed, so that it is there whole or not at all.
 
 import hashlib
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +23,7 @@ from magtfnet.errors import BundleError, ConfigError, MagtfnetError
 from magtfnet.features import FrontEnd, Standardizer
 from magtfnet.labels import LabelSet
 from magtfnet.models import Model, create_model
+from magtfnet.writing import whole_folder
 
 FORMAT_VERSION = 1
 BUNDLE, WEIGHTS, CHECKSUMS, CARD = "bundle.json", "weights.safetensors", "checksums.json", "MODEL_CARD.md"
@@ -66,23 +64,16 @@ class Bundle:
         folder = Path(folder)
         if folder.exists():
             raise BundleError(f"{folder}: exists already; remove it or choose another name")
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        try:
-            files = {
-                BUNDLE: self._description(),
-                WEIGHTS: save_tensors(self._tensors()),
-                CARD: self.card.encode(),
-            }
+        files = {
+            BUNDLE: self._description(),
+            WEIGHTS: save_tensors(self._tensors()),
+            CARD: self.card.encode(),
+        }
+        sums = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+        files[CHECKSUMS] = (json.dumps(sums, indent=2) + "\n").encode()
+        with whole_folder(folder) as temporary:
             for name, data in files.items():
                 (temporary / name).write_bytes(data)
-            sums = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
-            (temporary / CHECKSUMS).write_text(json.dumps(sums, indent=2) + "\n", encoding="utf-8")
-            temporary.chmod(0o755)
-            os.replace(temporary, folder)
-        except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise
         return folder
 
     @classmethod

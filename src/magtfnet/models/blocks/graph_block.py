@@ -5,7 +5,7 @@ each with several channels; A passes messages between nodes; two 1x1 convolution
 channels; their mean goes back to the model's width and, with the input, through a LayerNorm.
 
 The paper lets A act on x(t) before StartConv, although its shapes then only agree for N = D; MSGNet starts
-with StartConv. Both orders are here (docs/paper.md, point 6).
+with StartConv. Both orders are here (docs/paper.md).
 
 StartConv, A and the first 1x1 convolution are all linear in the frame, so they are applied as one matrix,
 which is made anew from their own parameters at every call: the same function, one product.
