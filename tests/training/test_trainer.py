@@ -80,11 +80,11 @@ def test_the_best_epoch_is_kept_not_the_last(parts, monkeypatch):
     """Validation scores are scripted: epoch 2 of 4 is the best."""
     scores, seen = iter([0.2, 0.9, 0.1, 0.3]), []
 
-    def scripted(model, *_):
-        seen.append({name: value.clone() for name, value in model.state_dict().items()})
+    def scripted(loop, *_):
+        seen.append({name: value.clone() for name, value in loop.model.state_dict().items()})
         return {"validation_loss": 1.0, "validation_WA": next(scores), "validation_UA": 0.5}
 
-    monkeypatch.setattr("magtfnet.training.trainer.evaluate_epoch", scripted)
+    monkeypatch.setattr("magtfnet.training.epoch_loop.EpochLoop.evaluate", scripted)
     network, result = run(parts, "training.epochs=4")
     assert result.best_epoch == 2
     for name, value in network.state_dict().items():
@@ -96,7 +96,7 @@ def test_the_best_epoch_is_kept_not_the_last(parts, monkeypatch):
 def test_every_epoch_has_random_numbers_of_its_own(parts, monkeypatch):
     used, real = [], seeded
     monkeypatch.setattr(
-        "magtfnet.training.trainer.seeded", lambda *numbers: used.append(numbers) or real(*numbers)
+        "magtfnet.training.epoch_loop.seeded", lambda *numbers: used.append(numbers) or real(*numbers)
     )
     run(parts, "training.epochs=3")
     assert used == [(0, 1), (0, 2), (0, 3)]

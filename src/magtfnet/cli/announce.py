@@ -4,7 +4,8 @@ from magtfnet.cli.terminal import say
 from magtfnet.experiments.cross_validation import Announce, PlannedRun
 from magtfnet.experiments.training_run import TrainedRun
 from magtfnet.progress import Progress
-from magtfnet.training.trainer import Epoch, OnEpoch
+from magtfnet.training.epoch_loop import Epoch
+from magtfnet.training.trainer import OnEpoch
 
 
 class TerminalAnnounce(Announce):

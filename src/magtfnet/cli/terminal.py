@@ -34,23 +34,21 @@ def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]
 
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
-    """Draw what is told on stderr, one bar for each kind of work; nothing where stderr is no terminal."""
+    """Draw what is told on stderr in one bar; nothing where stderr is no terminal."""
     if not sys.stderr.isatty():
         yield silent
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
-        tasks: dict[str, TaskID] = {}
+        task = bars.add_task("", total=None, visible=False)
 
         def tell(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bars.add_task(what, total=total)
-            bars.update(tasks[what], completed=done, total=total)
-            if done >= total:
-                bars.remove_task(tasks.pop(what))
+            if done <= 1:  # other work than before: its time starts anew
+                bars.reset(task, total=total)
+            bars.update(task, description=what, completed=done, total=total, visible=done < total)
 
         yield tell

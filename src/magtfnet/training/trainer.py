@@ -13,20 +13,17 @@ from typing import Any
 
 import torch
 from torch import nn, optim
-from torch.nn import functional
 
 from magtfnet.config import TrainingConfig
-from magtfnet.errors import DivergenceError, RunDirectoryError
-from magtfnet.evaluation.metrics import confusion_matrix, unweighted_accuracy, weighted_accuracy
+from magtfnet.errors import RunDirectoryError
 from magtfnet.features import Standardizer
 from magtfnet.models import Model
 from magtfnet.progress import Progress, silent
-from magtfnet.training.batches import TrainingData, plan_batches
+from magtfnet.training.batches import TrainingData
 from magtfnet.training.checkpoint import DAMAGED, load_checkpoint, save_checkpoint
+from magtfnet.training.epoch_loop import Epoch, EpochLoop
 from magtfnet.training.optimizers import make_optimizer
-from magtfnet.training.seeding import derived_seed, seeded
 
-Epoch = dict[str, float]
 OnEpoch = Callable[[Epoch], None]
 
 
@@ -99,17 +96,12 @@ def fit(
     result = FitResult()
     if checkpoint is not None and checkpoint.exists():
         result = _resume(checkpoint, model, optimizer)
+    loop = EpochLoop(model, standardizer, config, device, progress)
     while len(result.history) < config.epochs and result.epochs_without_gain() < config.patience:
-        epoch = len(result.history) + 1
-        start = time.perf_counter()
-        with seeded(seed, epoch):
-            loss = _train_epoch(
-                model, standardizer, training, optimizer, config, device, seed, epoch, progress
-            )
-        row = {"epoch": epoch, "train_loss": loss} | evaluate_epoch(
-            model, standardizer, validation, config, device
-        )
-        _refuse_no_number(row["validation_loss"], "validation loss", epoch, config)
+        epoch, start = len(result.history) + 1, time.perf_counter()
+        before = result.history[-1] if result.history else None
+        loss = loop.train(training, optimizer, seed=seed, epoch=epoch, before=before)
+        row = {"epoch": epoch, "train_loss": loss} | loop.evaluate(validation, epoch)
         result.take(row | {"seconds": time.perf_counter() - start}, model)
         if checkpoint is not None:
             save_checkpoint(checkpoint, _state(result, model, optimizer))
@@ -118,69 +110,6 @@ def fit(
     model.to("cpu").eval()
     standardizer.to("cpu")
     return result
-
-
-def _train_epoch(
-    model: Model,
-    standardizer: Standardizer,
-    data: TrainingData,
-    optimizer: optim.Optimizer,
-    config: TrainingConfig,
-    device: torch.device,
-    seed: int,
-    epoch: int,
-    progress: Progress,
-) -> float:
-    """Return the mean loss over the utterances of an epoch."""
-    model.train()
-    total = 0.0
-    batches = plan_batches(data.lengths, config.batch_size, derived_seed(seed, epoch))
-    for done, indices in enumerate(batches, start=1):
-        features, targets = data.batch(indices)
-        features, targets = standardizer(features.to(device)), targets.to(device)
-        logits = model(**features.inputs(model.inputs))
-        loss = functional.cross_entropy(logits, targets, label_smoothing=config.label_smoothing)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]  # torch gives it no types
-        optimizer.step()
-        value = loss.item()
-        _refuse_no_number(value, "loss", epoch, config)
-        total += value * len(indices)
-        progress(f"epoch {epoch}", done, len(batches))
-    return total / len(data)
-
-
-def _refuse_no_number(value: float, what: str, epoch: int, config: TrainingConfig) -> None:
-    if not math.isfinite(value):
-        raise DivergenceError(
-            f"the {what} became {value} in epoch {epoch}; lower training.learning_rate ({config.learning_rate})"
-        )
-
-
-@torch.inference_mode()
-def evaluate_epoch(
-    model: Model, standardizer: Standardizer, data: TrainingData, config: TrainingConfig, device: torch.device
-) -> Epoch:
-    """Return validation loss, WA and UA of a model as it stands."""
-    model.eval()
-    total, truth, predicted = 0.0, [], []
-    for piece in data.in_order():
-        for start in range(0, len(piece), config.batch_size):
-            features, targets = data.batch(piece[start : start + config.batch_size])
-            features, targets = standardizer(features.to(device)), targets.to(device)
-            logits = model(**features.inputs(model.inputs))
-            loss = functional.cross_entropy(
-                logits, targets, label_smoothing=config.label_smoothing, reduction="sum"
-            )
-            total += loss.item()
-            truth += targets.tolist()
-            predicted += logits.argmax(dim=-1).tolist()
-    confusion = confusion_matrix(truth, predicted, logits.shape[-1])
-    return {
-        "validation_loss": total / len(data),
-        "validation_WA": weighted_accuracy(confusion),
-        "validation_UA": unweighted_accuracy(confusion),
-    }
 
 
 def _state(result: FitResult, model: nn.Module, optimizer: optim.Optimizer) -> dict[str, Any]:
