@@ -228,7 +228,7 @@ def test_check_finds_the_cut_copy(cli, tmp_path):
 def test_demo_on_nothing(cli, tmp_path):
     found = cli("demo", "--out", tmp_path / "demo", "--epochs", 1)
     assert found.code == 0, found.err
-    for word in ("report: ", "bundle: ", "labelled ", "try it: magtfnet predict "):
+    for word in ("report: ", "bundle: ", "labelled ", "try it: "):
         assert word in found.out
     report = next(line for line in found.out.splitlines() if line.startswith("report: ")).removeprefix(
         "report: "

@@ -1,5 +1,6 @@
 """``magtfnet demo``: the main job from nothing: a corpus, a training, its scores, a prediction."""
 
+import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -71,4 +72,5 @@ def demo(
     )
     show(f"report: {run_dir / 'report.html'}")
     show(f"bundle: {run_dir / 'bundle'}")
-    show(f"try it: magtfnet predict {run_dir / 'bundle'} YOUR.wav")
+    program = sys.argv[0] if Path(sys.argv[0]).name == "magtfnet" else "magtfnet"
+    show(f"try it: {program} predict {run_dir / 'bundle'} YOUR.wav")

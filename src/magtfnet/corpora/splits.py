@@ -196,5 +196,6 @@ def unknown_key_message(protocol: str, id_: str, key: str) -> str:
     """Say that a protocol needs a key which an utterance lacks."""
     return (
         f"{protocol} needs the {key} of every utterance, and '{id_}' has none; "
-        f"give it (a column '{key}' of a table), or choose a protocol that shares {key}s by name"
+        f"give it (a column '{key}' of a table, a pattern in the mapping file of a folder), "
+        f"or choose a protocol that shares {key}s by name"
     )
