@@ -301,6 +301,15 @@ def test_a_demo_of_half_a_corpus(cli, tmp_path):
     assert not (tmp_path / "d").exists()
 
 
+def test_a_demo_on_a_broken_corpus_leaves_nothing(cli, tmp_path, synthetic_root):
+    shutil.copytree(synthetic_root, tmp_path / "c")
+    victim = sorted((tmp_path / "c").iterdir())[5]
+    victim.write_bytes(victim.read_bytes()[:200])
+    found = cli("demo", "synthetic", tmp_path / "c", "--out", tmp_path / "d")
+    assert_refused(found, f"{victim}: truncated", "copy it again")
+    assert list((tmp_path / "d").iterdir()) == []
+
+
 def test_an_interrupt(cli, synthetic_root, monkeypatch, tmp_path):
     def interrupt(*arguments, **options):
         raise KeyboardInterrupt

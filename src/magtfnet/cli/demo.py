@@ -1,15 +1,20 @@
 """``magtfnet demo``: the main job from nothing: a corpus, a training, its scores, a prediction."""
 
+import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from magtfnet.cli.options import AllowIncomplete, Labels
 from magtfnet.cli.terminal import progress_bar, say, show
 from magtfnet.errors import ConfigError
+
+if TYPE_CHECKING:
+    from magtfnet.corpora import Corpus
+    from magtfnet.experiments import TrainedRun
 
 
 def demo(
@@ -29,14 +34,8 @@ def demo(
     """
     if (corpus is None) != (root is None):
         raise ConfigError("the demonstration takes a corpus and its root, or neither; give CORPUS and ROOT")
-    from magtfnet.audio import read_audio
-    from magtfnet.cli.announce import TerminalAnnounce
-    from magtfnet.cli.scores import show_report
-    from magtfnet.config import load_config
     from magtfnet.corpora import load_corpus
     from magtfnet.corpora.synthetic import write_corpus
-    from magtfnet.experiments.cross_validation import plan, train_all
-    from magtfnet.recognizer import EmotionRecognizer
 
     copy = None
     if corpus is not None and root is not None:
@@ -44,33 +43,49 @@ def demo(
     out.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix="run-", dir=out))
     work.chmod(0o755)
-    if copy is None:
-        say(f"writing a synthetic corpus to {work / 'corpus'}")
-        write_corpus(work / "corpus")
-        copy = load_corpus("synthetic", work / "corpus")
-    held_out = "speaker_independent_k_fold" if len(copy.speakers()) > 4 else "speaker_dependent_8_1_1"
-    settings = load_config(None, [f"protocol.name={held_out}", f"training.epochs={epochs}"])
-    run_dir = work / "run"
+    try:
+        if copy is None:
+            say(f"writing a synthetic corpus to {work / 'corpus'}")
+            write_corpus(work / "corpus")
+            copy = load_corpus("synthetic", work / "corpus")
+        run = _train(copy, work, epochs)
+    except BaseException:
+        shutil.rmtree(work, ignore_errors=True)
+        raise
+    _show(copy, run)
+
+
+def _train(corpus: "Corpus", work: Path, epochs: int) -> "TrainedRun":
+    """Train one fold, with new speakers tested where there are enough of them."""
+    from magtfnet.cli.announce import TerminalAnnounce
+    from magtfnet.config import load_config
+    from magtfnet.experiments.cross_validation import plan, train_all
+
+    known = all(utterance.speaker is not None for utterance in corpus)
+    enough = known and len(corpus.speakers()) > 4
+    protocol = "speaker_independent_k_fold" if enough else "speaker_dependent_8_1_1"
+    settings = load_config(None, [f"protocol.name={protocol}", f"training.epochs={epochs}"])
+    runs = plan(corpus, settings, [0], fold=0)
     with progress_bar() as progress:
         announce = TerminalAnnounce(progress)
-        done = train_all(
-            copy,
-            plan(copy, settings, [0], fold=0),
-            run_dir,
-            settings,
-            cache=work / "features",
-            announce=announce,
-        )
-    run = next(iter(done.values()))
+        done = train_all(corpus, runs, work / "run", settings, cache=work / "features", announce=announce)
+    return next(iter(done.values()))
+
+
+def _show(corpus: "Corpus", run: "TrainedRun") -> None:
+    """Print the scores, one prediction, and where everything is."""
+    from magtfnet.audio import read_audio
+    from magtfnet.cli.scores import show_report
+    from magtfnet.recognizer import EmotionRecognizer
+
     show_report(run.report)
     tested = run.report.rows[0]
-    utterance = copy[tested.id]
+    utterance, bundle = corpus[tested.id], run.folder / "bundle"
     waveform = read_audio(utterance.path, start=utterance.start, end=utterance.end)
-    prediction = EmotionRecognizer.load(run_dir / "bundle").predict(waveform)
-    show(
-        f"{utterance.path}: {prediction.label} ({100 * prediction.confidence:.0f} %), labelled {tested.emotion}"
-    )
-    show(f"report: {run_dir / 'report.html'}")
-    show(f"bundle: {run_dir / 'bundle'}")
+    prediction = EmotionRecognizer.load(bundle).predict(waveform)
+    confidence = f"{100 * prediction.confidence:.0f} %"
+    show(f"{utterance.path}: {prediction.label} ({confidence}), labelled {tested.emotion}")
+    show(f"report: {run.folder / 'report.html'}")
+    show(f"bundle: {bundle}")
     program = sys.argv[0] if Path(sys.argv[0]).name == "magtfnet" else "magtfnet"
-    show(f"try it: {program} predict {run_dir / 'bundle'} YOUR.wav")
+    show(f"try it: {program} predict {bundle} YOUR.wav")

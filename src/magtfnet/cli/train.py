@@ -11,6 +11,7 @@ from magtfnet.cli.terminal import progress_bar, say, show
 
 if TYPE_CHECKING:
     from magtfnet.config import ExperimentConfig
+    from magtfnet.experiments import TrainedRun
 
 
 def train(
@@ -72,14 +73,17 @@ def train(
 
     check_settings(settings, len(copy.labels))
     runs = plan(copy, settings, range(seed, seed + seeds), fold)
-    say(
-        f"{len(copy)} utterances of {copy.name}, {settings.model.name}, on {choose_device(settings.training.device)}"
-    )
+    device = choose_device(settings.training.device)
+    say(f"{len(copy)} utterances of {copy.name}, {settings.model.name}, on {device}")
     with progress_bar() as progress:
         done = train_all(
             copy, runs, run_dir, settings, resume=resume, cache=cache, announce=TerminalAnnounce(progress)
         )
+    _show(done, run_dir)
 
+
+def _show(done: "dict[str, TrainedRun]", run_dir: Path) -> None:
+    """Print the scores, and where everything is."""
     from magtfnet.cli.scores import show_aggregate, show_report
     from magtfnet.evaluation import AggregateReport
 
