@@ -1,7 +1,6 @@
 """The public surface: what is promised is there, and importing it costs nothing."""
 
 import json
-import os
 import subprocess
 import sys
 
@@ -78,7 +77,8 @@ print(json.dumps([torch.get_num_threads() == threads, torch.equal(torch.get_rng_
     assert run(code) == [True, True]
 
 
-def test_help_loads_no_torch():
+def test_help_loads_little():
+    """Time differs between machines; what is loaded does not. The 330 modules of today take about 0.2 s."""
     code = """
 import io, json, sys
 sys.argv, out = ["magtfnet", "--help"], sys.stdout
@@ -87,9 +87,11 @@ from magtfnet.cli import main
 try: main()
 except SystemExit: pass
 sys.stdout = out
-print(json.dumps(sorted(set(sys.modules) & {"torch", "numpy", "pandas"})))
+print(json.dumps([sorted(set(sys.modules) & {"torch", "numpy", "pandas", "soundfile"}), len(sys.modules)]))
 """
-    assert run(code) == []
+    heavy, count = run(code)
+    assert heavy == []
+    assert count < 500
 
 
 def test_audio_corpora_and_evaluation_never_reach_torch():
@@ -104,16 +106,6 @@ import magtfnet.prediction
 print(json.dumps("torch" in sys.modules))
 """
     assert run(code) is False
-
-
-def test_start_is_quick():
-    """Processor time of the whole process, the best of three: other work on the machine does not count."""
-    used = []
-    for _ in range(3):
-        before = sum(os.times()[2:4])
-        subprocess.run([sys.executable, "-m", "magtfnet", "--help"], capture_output=True, check=True)
-        used.append(sum(os.times()[2:4]) - before)
-    assert min(used) < 0.5
 
 
 def test_the_version_is_one():
