@@ -212,6 +212,16 @@ def test_check_says_when_a_copy_is_not_the_original(cli, tmp_path):
     assert values["is_original"] is False
 
 
+def test_check_lists_every_foreign_recording(cli, tmp_path):
+    write_corpus(tmp_path / "e", "emodb", speakers=2, sentences=1, takes=1)
+    for name in ("song.wav", "03a01Xx.wav"):
+        (tmp_path / "e" / "wav" / name).touch()
+    found = cli("check", "emodb", tmp_path / "e")
+    assert found.code == 1
+    for name in ("song.wav", "03a01Xx.wav"):
+        assert f"{name}: not a name of EMO-DB, expected a name such as 03a01Fa.wav" in found.out
+
+
 def test_check_finds_the_cut_copy(cli, tmp_path):
     """The widely copied archive: every file cut to 2.000 s at 22.05 kHz."""
     for path in write_corpus(tmp_path / "e", "emodb", speakers=2, sentences=2, takes=1):

@@ -17,7 +17,7 @@ def check(corpus: CorpusName, root: CorpusRoot, labels: Labels = None, as_json: 
     from magtfnet.corpora import load_corpus
     from magtfnet.corpora.audit import audit
 
-    copy = load_corpus(corpus, root, mapping=labels, allow_incomplete=True)
+    copy = load_corpus(corpus, root, mapping=labels, allow_incomplete=True, leave_out_foreign=True)
     with progress_bar() as progress:
         result = audit(copy, progress)
     values = result.to_dict()

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from magtfnet.audio.io import audio_format, decode, read_bytes
-from magtfnet.corpora.base import Corpus, Utterance
+from magtfnet.corpora.base import Corpus, Foreign, Utterance
 from magtfnet.corpora.duplicates import content_digest
 from magtfnet.errors import AudioError, StorageError
 from magtfnet.progress import Progress, silent
@@ -236,8 +236,13 @@ def _listed(kind: str, what: str, items: Sequence[Measured]) -> list[Finding]:
 
 
 def _left_out(corpus: Corpus) -> list[Finding]:
-    reasons = Counter(item.reason for item in corpus.left_out)
-    return [
+    foreign = [item for item in corpus.left_out if isinstance(item, Foreign)]
+    found = [
+        Finding("foreign", f"{item.path}: {item.reason}, expected {item.expected}", original=False)
+        for item in foreign
+    ]
+    reasons = Counter(item.reason for item in corpus.left_out if item not in foreign)
+    return found + [
         Finding("left_out", f"{count} files left out: {reason}") for reason, count in sorted(reasons.items())
     ]
 

@@ -50,6 +50,13 @@ class LeftOut:
     reason: str
 
 
+@dataclass(frozen=True)
+class Foreign(LeftOut):
+    """A recording whose name does not belong to the corpus, and what would: refused, unless it is audited."""
+
+    expected: str = ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class CorpusInfo:
     """What is publicly known of a corpus; None where it cannot be known (a user's own data).
@@ -176,6 +183,7 @@ def load_corpus(
     *,
     mapping: str | Path | LabelMapping | None = None,
     allow_incomplete: bool = False,
+    leave_out_foreign: bool = False,
 ) -> Corpus:
     """Read a copy of a registered corpus; no audio is opened.
 
@@ -185,6 +193,7 @@ def load_corpus(
         mapping: the mapping file (see ``mapping.py``): of native labels for ``folder`` and ``table``; for
             other corpora of emotions, to merge classes or to leave some out.
         allow_incomplete: accept a copy whose number of utterances is not the official one.
+        leave_out_foreign: leave out recordings whose names do not belong, and count them, as the audit does.
 
     Raises:
         UnknownNameError: no such corpus.
@@ -207,6 +216,9 @@ def load_corpus(
         items = list(registered.read(root, mapping))
     except OSError as error:
         raise StorageError(f"{error.filename or root}: {error.strerror}; check the permissions") from error
+    for item in items:
+        if isinstance(item, Foreign) and not leave_out_foreign:
+            raise CorpusLayoutError(item.path, item.reason, f"{item.expected}: move the file away")
     utterances = tuple(item for item in items if isinstance(item, Utterance))
     if not utterances:
         raise CorpusRootError(root, f"no utterance of {name} in it", registered.info.source)

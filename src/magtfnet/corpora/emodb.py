@@ -8,8 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from magtfnet.corpora.base import CorpusInfo, LeftOut, Utterance, list_folder, register_corpus
-from magtfnet.errors import CorpusLayoutError
+from magtfnet.corpora.base import CorpusInfo, Foreign, LeftOut, Utterance, list_folder, register_corpus
 from magtfnet.labels import Emotion
 
 FILE_NAME = re.compile(
@@ -52,9 +51,8 @@ def read_emodb(root: Path) -> Iterator[Utterance | LeftOut]:
             continue
         name = FILE_NAME.fullmatch(path.name)
         if name is None:
-            raise CorpusLayoutError(
-                path, "not a name of EMO-DB", "a name such as 03a01Fa.wav: move the file away"
-            )
+            yield Foreign(path, "not a name of EMO-DB", "a name such as 03a01Fa.wav")
+            continue
         yield Utterance(
             id=path.stem,
             path=path,

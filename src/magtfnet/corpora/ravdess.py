@@ -9,8 +9,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from magtfnet.corpora.base import CorpusInfo, LeftOut, Utterance, list_folder, register_corpus
-from magtfnet.errors import CorpusLayoutError
+from magtfnet.corpora.base import CorpusInfo, Foreign, LeftOut, Utterance, list_folder, register_corpus
 from magtfnet.labels import Emotion
 
 FILE_NAME = re.compile(
@@ -60,8 +59,11 @@ def read_ravdess(root: Path) -> Iterator[Utterance | LeftOut]:
 def _utterance(path: Path) -> Utterance | LeftOut:
     name = FILE_NAME.fullmatch(path.stem)
     if name is None or path.parent.name != f"Actor_{name['actor']}":
-        expected = "a name such as 03-01-06-01-02-01-12.wav in Actor_12: move the file away"
-        raise CorpusLayoutError(path, "not a name of RAVDESS in this folder", expected)
+        return Foreign(
+            path,
+            "not a name of RAVDESS in this folder",
+            "a name such as 03-01-06-01-02-01-12.wav in Actor_12",
+        )
     if (name["modality"], name["channel"]) != ("03", "01"):
         return LeftOut(path, "not audio-only speech")
     return Utterance(

@@ -17,8 +17,8 @@ import numpy.typing as npt
 import soundfile
 
 from magtfnet.corpora import emodb, ravdess
-from magtfnet.corpora.base import CorpusInfo, LeftOut, Utterance, list_folder, register_corpus
-from magtfnet.errors import CorpusLayoutError, UnknownNameError
+from magtfnet.corpora.base import CorpusInfo, Foreign, LeftOut, Utterance, list_folder, register_corpus
+from magtfnet.errors import UnknownNameError
 from magtfnet.labels import Emotion
 
 SAMPLE_RATE = 16_000
@@ -44,9 +44,8 @@ def read_synthetic(root: Path) -> Iterator[Utterance | LeftOut]:
             continue
         name = FILE_NAME.fullmatch(path.name)
         if name is None or name["emotion"] not in set(Emotion):
-            raise CorpusLayoutError(
-                path, "not a name of the synthetic corpus", "a name such as s01_t03_anger_00.wav"
-            )
+            yield Foreign(path, "not a name of the synthetic corpus", "a name such as s01_t03_anger_00.wav")
+            continue
         yield Utterance(
             id=path.stem,
             path=path,
