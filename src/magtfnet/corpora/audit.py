@@ -241,7 +241,7 @@ def _left_out(corpus: Corpus) -> list[Finding]:
         Finding("foreign", f"{item.path}: {item.reason}, expected {item.expected}", original=False)
         for item in foreign
     ]
-    reasons = Counter(item.reason for item in corpus.left_out if item not in foreign)
+    reasons = Counter(item.reason for item in corpus.left_out if not isinstance(item, Foreign))
     return found + [
         Finding("left_out", f"{count} files left out: {reason}") for reason, count in sorted(reasons.items())
     ]
