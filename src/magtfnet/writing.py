@@ -8,17 +8,27 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file; where writing fails, what stood there before stands there still.
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Give a name to write to, which takes the place of ``path`` at the end.
 
-    Names that are no valid Unicode, as file systems may hold, survive the way through a file.
+    Where writing fails, what stood there before stands there still.
     """
     temporary = path.with_name(f".{path.name}.part")
     try:
-        temporary.write_text(text, encoding="utf-8", errors="surrogateescape", newline="")
+        yield temporary
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file as ``whole_file`` does.
+
+    Names that are no valid Unicode, as file systems may hold, survive the way through a file.
+    """
+    with whole_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", errors="surrogateescape", newline="")
 
 
 @contextmanager

@@ -2,6 +2,5 @@
 
 from magtfnet.audio.io import read_audio as read_audio
 from magtfnet.audio.prepare import prepare as prepare
-from magtfnet.audio.prepare import read_speech as read_speech
 from magtfnet.audio.resample import resample as resample
 from magtfnet.audio.waveform import Waveform as Waveform

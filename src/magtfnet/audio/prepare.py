@@ -4,18 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from magtfnet.audio.io import read_audio
 from magtfnet.audio.resample import resample
 from magtfnet.audio.waveform import Waveform
 from magtfnet.config import AudioConfig
 from magtfnet.errors import AudioPolicyError
-
-
-def read_speech(
-    path: Path, config: AudioConfig, start: float | None = None, end: float | None = None
-) -> Waveform:
-    """Read a recording, or its part from ``start`` to ``end`` seconds, as mono at the configured rate."""
-    return prepare(read_audio(path, start=start, end=end), config, source=path)
 
 
 def prepare(waveform: Waveform, config: AudioConfig, source: Path | str = "waveform") -> Waveform:

@@ -46,9 +46,8 @@ def _options(
 def main() -> None:
     """Run the command line; a user's mistake is one line on stderr, never a traceback."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(
-            stream, io.TextIOWrapper
-        ):  # a name that the terminal cannot show must not lose the results
+        if isinstance(stream, io.TextIOWrapper):
+            # A name that the terminal cannot show must not lose the results.
             stream.reconfigure(errors="backslashreplace")
     try:
         code = app(standalone_mode=False)

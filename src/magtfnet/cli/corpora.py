@@ -26,7 +26,7 @@ def corpora(as_json: AsJson = False) -> None:
         )
         for info in infos
     ]
-    show_table("", ("corpus", "language", "utterances", "speakers", "licence"), rows)
+    show_table(("corpus", "language", "utterances", "speakers", "licence"), rows)
     for info in infos:
         show(f"{info.name}: {info.title}.\n    expects {info.source}")
         if info.citation:

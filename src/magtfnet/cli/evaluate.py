@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from magtfnet.cli.options import AllowIncomplete, AsJson, BundlePath, Cache, CorpusName, CorpusRoot, Labels
-from magtfnet.cli.scores import show_report
 from magtfnet.cli.terminal import progress_bar, say, show
 from magtfnet.errors import RunDirectoryError
 
@@ -26,6 +25,7 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Score a bundle on all utterances of a corpus whose emotions it knows; the others are listed."""
+    from magtfnet.cli.scores import show_report
     from magtfnet.corpora import load_corpus
     from magtfnet.experiments.scoring import evaluate as evaluate_bundle
     from magtfnet.experiments.scoring import write_evaluation

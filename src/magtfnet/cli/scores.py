@@ -3,10 +3,12 @@
 from typing import TYPE_CHECKING
 
 from magtfnet.cli.terminal import show, show_table
+from magtfnet.evaluation.wording import percent, percent_range
 
 if TYPE_CHECKING:
     from magtfnet.evaluation import AggregateReport, EvaluationReport
     from magtfnet.evaluation.aggregate import Spread
+    from magtfnet.evaluation.intervals import Interval
 
 
 def show_report(report: "EvaluationReport") -> None:
@@ -15,18 +17,18 @@ def show_report(report: "EvaluationReport") -> None:
     rows = [
         (
             name,
-            _percent(table.precision[k]),
-            _percent(table.recall[k]),
-            _percent(table.f1[k]),
+            percent(table.precision[k]),
+            percent(table.recall[k]),
+            percent(table.f1[k]),
             str(table.support[k]),
         )
         for k, name in enumerate(report.classes)
     ]
-    show_table("", ("emotion", "precision", "recall", "F1", "utterances"), rows)
+    show_table(("emotion", "precision", "recall", "F1", "utterances"), rows)
     wa = report.intervals.get("WA_wilson") or report.intervals.get("WA_over_utterances")
     ua = report.intervals.get("UA_over_utterances")
     scores = (("WA", report.weighted_accuracy, wa), ("UA", report.unweighted_accuracy, ua))
-    show(", ".join(f"{name} {_percent(value)} %{_range(interval)}" for name, value, interval in scores))
+    show(", ".join(f"{name} {percent(value)} %{_interval(interval)}" for name, value, interval in scores))
     if report.absent:
         show(f"no test utterance of {', '.join(report.absent)}: UA is the mean over the other classes")
 
@@ -34,23 +36,19 @@ def show_report(report: "EvaluationReport") -> None:
 def show_aggregate(together: "AggregateReport") -> None:
     """Print every run, then mean and standard deviation."""
     rows = [
-        (name, str(len(run.rows)), _percent(run.weighted_accuracy), _percent(run.unweighted_accuracy))
+        (name, str(len(run.rows)), percent(run.weighted_accuracy), percent(run.unweighted_accuracy))
         for name, run in together.runs.items()
     ]
-    show_table("", ("run", "utterances", "WA", "UA"), rows)
+    show_table(("run", "utterances", "WA", "UA"), rows)
     show_report(together.pooled)
     for name, spread in (("WA", together.weighted_accuracy), ("UA", together.unweighted_accuracy)):
         show(f"{name} over {len(together.runs)} runs: {_spread(spread)}")
 
 
 def _spread(spread: "Spread") -> str:
-    mean, deviation = _percent(spread.mean), _percent(spread.deviation)
-    return f"mean {mean} %, standard deviation {deviation} %{_range(spread.interval)}"
+    mean, deviation = percent(spread.mean), percent(spread.deviation)
+    return f"mean {mean} %, standard deviation {deviation} %{_interval(spread.interval)}"
 
 
-def _percent(share: float) -> str:
-    return "-" if share != share else f"{100 * share:.2f}"  # NaN is not equal to itself
-
-
-def _range(interval: tuple[float, float] | None) -> str:
-    return "" if interval is None else f" (95 % interval {_percent(interval[0])} to {_percent(interval[1])})"
+def _interval(interval: "Interval | None") -> str:
+    return "" if interval is None else f" (95 % interval {percent_range(interval)})"

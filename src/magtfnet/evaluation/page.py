@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jinja2
-import numpy as np
 
 from magtfnet.evaluation.aggregate import AggregateReport, Spread
 from magtfnet.evaluation.figures import confusion_figure, learning_curve
-from magtfnet.evaluation.intervals import Interval
 from magtfnet.evaluation.report import EvaluationReport
+from magtfnet.evaluation.wording import percent, percent_range
 
 ENVIRONMENT = jinja2.Environment(
     loader=jinja2.PackageLoader("magtfnet.evaluation"), autoescape=True, undefined=jinja2.StrictUndefined
@@ -60,11 +59,6 @@ def report_page(
     )
 
 
-def percent(share: float) -> str:
-    """Return a share as a percentage with two digits; a dash for NaN."""
-    return "-" if np.isnan(share) else f"{100 * share:.2f}"
-
-
 def notes(together: AggregateReport) -> list[str]:
     """Say what a reader must know of the scores: absent classes, runs that tested the same utterances."""
     said = []
@@ -98,7 +92,7 @@ def _scores(together: AggregateReport) -> list[dict[str, str]]:
                 {
                     "name": f"{name}, mean ± standard deviation of {len(together.runs)} runs",
                     "value": _plus_minus(spread),
-                    "interval": _range(spread.interval),
+                    "interval": percent_range(spread.interval),
                     "how": "Student's t over runs; they share data, so it is too narrow",
                 }
             )
@@ -106,7 +100,7 @@ def _scores(together: AggregateReport) -> list[dict[str, str]]:
     word = ", all predictions pooled" if len(together.runs) > 1 else ""
     for key, (name, how) in HOW.items():
         if key in pooled.intervals:
-            interval = _range(pooled.intervals[key])
+            interval = percent_range(pooled.intervals[key])
             rows.append(
                 {"name": name + word, "value": percent(values[name]), "interval": interval, "how": how}
             )
@@ -132,7 +126,3 @@ def _classes(report: EvaluationReport) -> list[dict[str, Any]]:
 
 def _plus_minus(spread: Spread) -> str:
     return f"{percent(spread.mean)} ± {percent(spread.deviation)}"
-
-
-def _range(interval: Interval | None) -> str:
-    return "" if interval is None else f"{percent(interval[0])} to {percent(interval[1])}"

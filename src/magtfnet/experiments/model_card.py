@@ -5,7 +5,7 @@ from typing import Any
 
 from magtfnet.corpora import CorpusInfo, Split
 from magtfnet.evaluation import EvaluationReport
-from magtfnet.evaluation.page import percent
+from magtfnet.evaluation.wording import percent, percent_range
 
 
 def model_card(
@@ -35,8 +35,8 @@ def model_card(
         "",
         "| score on the test part | % | 95 % interval |",
         "|---|---|---|",
-        f"| WA | {percent(report.weighted_accuracy)} | {_range(wilson)} |",
-        f"| UA | {percent(report.unweighted_accuracy)} | {_range(interval)} |",
+        f"| WA | {percent(report.weighted_accuracy)} | {percent_range(wilson)} |",
+        f"| UA | {percent(report.unweighted_accuracy)} | {percent_range(interval)} |",
         f"| macro-F1 | {percent(report.per_class.macro_f1)} | |",
         "",
         f"{split.describe()}. {' '.join(_overlap(split, key) for key in ('speaker', 'sentence'))}",
@@ -60,7 +60,3 @@ def _overlap(split: Split, key: str) -> str:
     if sides[0] & sides[1]:
         return f"The test part shares {key}s with training: the scores say nothing about new {key}s."
     return f"No tested {key} was in training."
-
-
-def _range(interval: tuple[float, float] | None) -> str:
-    return "" if interval is None else f"{percent(interval[0])} to {percent(interval[1])}"

@@ -1,24 +1,20 @@
 """What a training needs to go on where it was stopped: written whole or not at all, read without running code."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from magtfnet.errors import RunDirectoryError
+from magtfnet.writing import whole_file
 
 DAMAGED = "damaged checkpoint; remove it to start this run again"
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write plain data and tensors to a temporary name, then rename it."""
-    temporary = path.with_name(f"{path.name}.part")
-    try:
+    with whole_file(path) as temporary:
         torch.save(state, temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
