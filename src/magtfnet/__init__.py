@@ -53,6 +53,7 @@ _ERRORS = (
     "TruncatedAudioError",
     "UnknownNameError",
     "UnreadableAudioError",
+    "WorkerError",
 )
 
 _HOMES = {

@@ -106,6 +106,7 @@ class TrainingConfig(Settings):
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     weight_decay: float = Field(0.0, ge=0)
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    precision: Literal["float32", "bf16"] = "float32"
 
 
 class ProtocolConfig(Settings):

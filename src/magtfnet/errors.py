@@ -24,7 +24,8 @@ Exception
     │   └── LeakError              one utterance, recording, speaker or sentence on two sides
     ├── BundleError                a bundle that is incomplete, altered or of another version
     ├── DivergenceError            a training whose loss is no longer a number
-    └── RunDirectoryError          a run directory that is in the way, or does not fit
+    ├── RunDirectoryError          a run directory that is in the way, or does not fit
+    └── WorkerError                a process of several that the system killed
 """
 
 from collections.abc import Iterable
@@ -33,6 +34,16 @@ from pathlib import Path
 
 class MagtfnetError(Exception):
     """The root of all errors that name a user's mistake and its remedy."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Travel between processes whole, whatever arguments the constructor of a kind takes."""
+        return _again, (type(self), self.args, self.__dict__)
+
+
+def _again(kind: type[MagtfnetError], args: tuple[object, ...], values: dict[str, object]) -> MagtfnetError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(values)
+    return error
 
 
 class UnknownNameError(MagtfnetError):
@@ -161,3 +172,7 @@ class DivergenceError(MagtfnetError):
 
 class RunDirectoryError(MagtfnetError):
     """A run directory that is in the way, or does not fit what is resumed."""
+
+
+class WorkerError(MagtfnetError):
+    """A process of several side by side that the system killed."""

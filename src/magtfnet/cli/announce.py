@@ -3,6 +3,7 @@
 from magtfnet.cli.terminal import say
 from magtfnet.experiments.cross_validation import Announce, PlannedRun
 from magtfnet.experiments.training_run import TrainedRun
+from magtfnet.experiments.workers import Workers
 from magtfnet.progress import Progress
 from magtfnet.training.epoch_loop import Epoch
 from magtfnet.training.trainer import OnEpoch
@@ -22,10 +23,17 @@ class TerminalAnnounce(Announce):
         """Draw the bar."""
         self.bar(what, done, total)
 
+    def workers(self, workers: Workers) -> None:
+        """Say how many trainings run side by side."""
+        say(
+            f"{workers.processes} trainings side by side, {workers.threads} thread{'s' * (workers.threads > 1)} each"
+        )
+
     def starting(self, run: PlannedRun, number: int, total: int) -> OnEpoch:
         """Say which run starts."""
         say(f"run {number} of {total}, seed {run.seed}: {run.split.describe()}")
-        return _say_epoch
+        name = run.name if total > 1 else ""
+        return lambda row: say(f"{name}  {_epoch(row)}".strip())
 
     def finished(self, run: TrainedRun) -> None:
         """Say how the run ended."""
@@ -35,8 +43,8 @@ class TerminalAnnounce(Announce):
         )
 
 
-def _say_epoch(row: Epoch) -> None:
-    say(
+def _epoch(row: Epoch) -> str:
+    return (
         f"epoch {row['epoch']:3.0f}  loss {row['train_loss']:.4f}  validation loss {row['validation_loss']:.4f}  "
         f"WA {100 * row['validation_WA']:6.2f} %  UA {100 * row['validation_UA']:6.2f} %  {row['seconds']:.1f} s"
     )

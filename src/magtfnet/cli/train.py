@@ -1,6 +1,7 @@
 """``magtfnet train CORPUS ROOT``: a protocol's folds, each trained, selected on validation, tested once."""
 
 import json
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,13 @@ from magtfnet.cli.terminal import progress_bar, say, show
 if TYPE_CHECKING:
     from magtfnet.config import ExperimentConfig
     from magtfnet.experiments import TrainedRun
+
+
+class Precision(StrEnum):
+    """What ``--precision`` may be."""
+
+    FLOAT32 = "float32"
+    BF16 = "bf16"
 
 
 def train(
@@ -36,6 +44,12 @@ def train(
     folds_file: Annotated[
         Path | None, typer.Option("--folds-file", help="For folds_from: a CSV of id,fold or EmoBox's folder.")
     ] = None,
+    precision: Annotated[
+        Precision | None, typer.Option(help="Of the large products in training; float32 unless said else.")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Trainings side by side; without it a short trial decides.")
+    ] = None,
     run_dir: Annotated[
         Path | None, typer.Option("--run-dir", help="Where the results go; under runs/ if not given.")
     ] = None,
@@ -57,6 +71,7 @@ def train(
         "protocol.folds": folds,
         "protocol.file": folds_file,
         "model.name": model,
+        "training.precision": precision,
     }
     given = [f"{key}={_toml(value)}" for key, value in named.items() if value is not None]
     settings = load_config(config, [*given, *(overrides or [])])
@@ -77,7 +92,14 @@ def train(
     say(f"{len(copy)} utterances of {copy.name}, {settings.model.name}, on {device}")
     with progress_bar() as progress:
         done = train_all(
-            copy, runs, run_dir, settings, resume=resume, cache=cache, announce=TerminalAnnounce(progress)
+            copy,
+            runs,
+            run_dir,
+            settings,
+            resume=resume,
+            cache=cache,
+            jobs=jobs,
+            announce=TerminalAnnounce(progress),
         )
     _show(done, run_dir)
 

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from magtfnet.config import ExperimentConfig
 from magtfnet.corpora import Corpus, Split
 from magtfnet.corpora.duplicates import find_duplicates
@@ -13,6 +15,11 @@ from magtfnet.evaluation import AggregateReport
 from magtfnet.evaluation.page import report_page
 from magtfnet.experiments.run_directory import RunDirectory
 from magtfnet.experiments.training_run import TrainedRun, prepare_training, run_name, train
+from magtfnet.experiments.workers import Tell, Workers, best_workers, share_cores, side_by_side
+from magtfnet.features import FeatureStore
+from magtfnet.progress import Progress, silent
+from magtfnet.training.device import choose_device
+from magtfnet.training.epoch_loop import Epoch
 from magtfnet.training.trainer import OnEpoch
 
 
@@ -57,6 +64,9 @@ class Announce:
     def progress(self, what: str, done: int, total: int) -> None:
         """Be told how far features and epochs are."""
 
+    def workers(self, workers: Workers) -> None:
+        """Be told how many trainings run side by side."""
+
     def starting(self, run: PlannedRun, number: int, total: int) -> OnEpoch:
         """Be told of a run that starts; return what is told its epochs."""
         return lambda row: None
@@ -73,12 +83,24 @@ def train_all(
     *,
     resume: bool = False,
     cache: Path | None = None,
+    jobs: int | None = 1,
     announce: Announce = Announce(),
 ) -> dict[str, TrainedRun]:
     """Train every planned run; one lies in ``run_dir`` itself, several in folders of it with pooled files.
 
+    Args:
+        corpus: what the splits are of.
+        runs: what is to be done.
+        run_dir: where the results go.
+        config: the experiment.
+        resume: go on with what was begun there.
+        cache: where features are kept; ``default_cache()`` where not given.
+        jobs: trainings side by side, each in a process of its own; None lets a short trial decide.
+        announce: told what happens.
+
     Raises:
         MagtfnetError: as ``train``.
+        WorkerError: a process was killed.
     """
     directory = RunDirectory(run_dir)
     directory.refuse_if_there(resume=resume)
@@ -87,25 +109,90 @@ def train_all(
     if several:
         facts = {"corpus": corpus.name, "utterances": len(corpus), "runs": [run.name for run in runs]}
         directory.open(config, facts, resume=resume)
-    done: dict[str, TrainedRun] = {}
-    for number, run in enumerate(runs, start=1):
-        folder = run_dir / run.name if several else run_dir
-        on_epoch = announce.starting(run, number, len(runs))
-        done[run.name] = train(
-            corpus,
-            run.split,
-            folder,
-            config,
-            seed=run.seed,
-            resume=resume,
-            store=store,
-            on_epoch=on_epoch,
-            progress=announce.progress,
-        )
-        announce.finished(done[run.name])
+    folders = [run_dir / run.name if several else run_dir for run in runs]
+    unfinished = [n for n, folder in enumerate(folders) if not RunDirectory(folder).complete]
+    workers = _workers(config, len(corpus.labels), len(unfinished), jobs)
+    trainings = [
+        Training(corpus, run, folder, config, resume, store)
+        for run, folder in zip(runs, folders, strict=True)
+    ]
+    if workers.processes > 1:
+        announce.workers(workers)
+        finished = _side_by_side(trainings, workers, announce)
+    else:
+        finished = _one_by_one(trainings, announce)
     if several:
-        _write_pooled(directory, corpus, config, done)
+        _write_pooled(directory, corpus, config, finished)
+    return finished
+
+
+@dataclass(frozen=True)
+class Training:
+    """One planned run with all that it needs, ready to be done in this process or in another."""
+
+    corpus: Corpus
+    run: PlannedRun
+    folder: Path
+    config: ExperimentConfig
+    resume: bool
+    store: FeatureStore
+
+    def do(self, on_epoch: OnEpoch, progress: Progress) -> TrainedRun:
+        """Train, and tell each epoch and each batch."""
+        return train(
+            self.corpus,
+            self.run.split,
+            self.folder,
+            self.config,
+            seed=self.run.seed,
+            resume=self.resume,
+            store=self.store,
+            on_epoch=on_epoch,
+            progress=progress,
+        )
+
+    def __call__(self, tell: Tell) -> TrainedRun:
+        """Train in a worker: tell None at the start, then each epoch's row."""
+        tell(None)
+        return self.do(tell, silent)
+
+
+def _workers(config: ExperimentConfig, num_classes: int, trainings: int, jobs: int | None) -> Workers:
+    """Return how the trainings share the machine; several processes share a GPU only where the user says so."""
+    if trainings < 2 or (jobs is None and choose_device(config.training.device).type != "cpu"):
+        return Workers(1, torch.get_num_threads())
+    if jobs is None:
+        return best_workers(config, num_classes, trainings)
+    return share_cores(min(jobs, trainings))
+
+
+def _one_by_one(trainings: Sequence[Training], announce: Announce) -> dict[str, TrainedRun]:
+    done = {}
+    for number, training in enumerate(trainings, start=1):
+        on_epoch = announce.starting(training.run, number, len(trainings))
+        done[training.run.name] = training.do(on_epoch, announce.progress)
+        announce.finished(done[training.run.name])
     return done
+
+
+def _side_by_side(
+    trainings: Sequence[Training], workers: Workers, announce: Announce
+) -> dict[str, TrainedRun]:
+    listeners: dict[int, OnEpoch] = {}
+
+    def hear(number: int, row: Epoch | None) -> None:
+        if row is None:
+            listeners[number] = announce.starting(trainings[number].run, number + 1, len(trainings))
+        else:
+            listeners[number](row)
+
+    done: dict[str, TrainedRun] = {}
+    announce.progress("trainings", 0, len(trainings))
+    for number, result in side_by_side(trainings, workers, hear):
+        done[trainings[number].run.name] = result
+        announce.finished(result)
+        announce.progress("trainings", len(done), len(trainings))
+    return {training.run.name: done[training.run.name] for training in trainings}
 
 
 def _write_pooled(

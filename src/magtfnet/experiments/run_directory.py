@@ -50,6 +50,14 @@ class RunDirectory:
         """Whether the run came to its end."""
         return (self.path / "metrics.json").exists()
 
+    @property
+    def threads(self) -> int | None:
+        """How many threads the run began with, None where that is not known; its last bits depend on it."""
+        try:
+            return int(json.loads((self.path / "environment.json").read_text(encoding="utf-8"))["threads"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
     def refuse_if_there(self, *, resume: bool) -> None:
         """Refuse a directory that is in the way, before any work is done.
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from magtfnet.config import ExperimentConfig
 from magtfnet.corpora import Corpus, Split, Utterance
 from magtfnet.errors import DivergenceError, RunDirectoryError
@@ -25,6 +27,7 @@ from magtfnet.recognizer.bundle import build
 from magtfnet.training import FitResult, TrainingData, fit
 from magtfnet.training.device import choose_device
 from magtfnet.training.seeding import seeded
+from magtfnet.training.threads import threads
 from magtfnet.training.trainer import OnEpoch
 
 
@@ -105,18 +108,19 @@ def train(
     if config.features.standardize:
         standardizer.fit(training.batch(piece)[0] for piece in training.in_order())
     try:
-        result = fit(
-            model,
-            standardizer,
-            training,
-            _data(store, split.validation, corpus.labels),
-            config.training,
-            seed=seed,
-            device=device,
-            checkpoint=directory.checkpoint,
-            on_epoch=on_epoch,
-            progress=progress,
-        )
+        with threads(directory.threads or torch.get_num_threads()):
+            result = fit(
+                model,
+                standardizer,
+                training,
+                _data(store, split.validation, corpus.labels),
+                config.training,
+                seed=seed,
+                device=device,
+                checkpoint=directory.checkpoint,
+                on_epoch=on_epoch,
+                progress=progress,
+            )
     except DivergenceError:
         if is_new:  # nothing in it is worth going on from
             shutil.rmtree(directory.path)

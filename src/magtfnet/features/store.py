@@ -16,6 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -62,6 +63,10 @@ class FeatureStore:
         self._entries: dict[str, tuple[int, int]] = {}  # content key: first frame, number of frames
         self._keys: dict[Recording, str] = {}
         self._maps: dict[str, Frames] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the open maps behind when the store travels to another process."""
+        return self.__dict__ | {"_maps": {}}
 
     def extract(self, recordings: Iterable[Recording], progress: Progress = silent) -> None:
         """Make sure that the features of every recording are in the store, and current.

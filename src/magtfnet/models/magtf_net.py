@@ -12,11 +12,14 @@ from torch import Tensor, nn
 
 from magtfnet.config import Settings, validated
 from magtfnet.errors import ConfigError
+from magtfnet.models.blocks.dropout import Dropout
 from magtfnet.models.blocks.graph_block import GraphBlock
+from magtfnet.models.blocks.linear import Linear
 from magtfnet.models.blocks.lld_branch import FramesBranch, FunctionalsBranch
 from magtfnet.models.blocks.multi_scale_conv import MultiScaleConv
 from magtfnet.models.blocks.transformer_encoder import TransformerEncoder
-from magtfnet.models.masking import masked_mean, valid_frames, zero_padding
+from magtfnet.models.layout import Layout, layout_of
+from magtfnet.models.precision import at_least_float32, full_precision
 from magtfnet.models.protocol import Model, register_model
 
 LARGEST = 16_384
@@ -62,12 +65,11 @@ class MAGEncoder(nn.Module):
             graph_first=config.graph_order == "graph_first",
             dropout=config.dropout,
         )
-        self.embedding = nn.Linear(config.d_model, config.d_model)
+        self.embedding = Linear(config.d_model, config.d_model)
 
-    def forward(self, log_mel: Tensor, valid: Tensor) -> Tensor:
-        """Map frames (B, T, M), zero on padding, to (B, T, D)."""
-        embedded: Tensor = self.embedding(self.graph(self.scales(log_mel, valid)))
-        return embedded
+    def forward(self, log_mel: Tensor, layout: Layout) -> Tensor:
+        """Map frames (..., M) of the layout, zero on padding, to (..., D)."""
+        return at_least_float32(self.embedding(self.graph(self.scales(log_mel, layout))))
 
 
 class MAGTFNet(Model):
@@ -84,7 +86,7 @@ class MAGTFNet(Model):
         self.transformer = TransformerEncoder(
             config.num_layers, config.d_model, config.num_heads, config.ffn_dim, config.dropout
         )
-        self.dense = nn.Linear(config.d_model, config.d_model)
+        self.dense = Linear(config.d_model, config.d_model)
         self.inputs = ("log_mel", "functionals" if config.lld_input == "functionals" else "lld")
         self.functionals_branch: FunctionalsBranch | None = None
         self.frames_branch: FramesBranch | None = None
@@ -94,8 +96,8 @@ class MAGTFNet(Model):
             )
         else:
             self.frames_branch = FramesBranch(config.num_descriptors, config.lld_hidden, config.dropout)
-        self.dropout = nn.Dropout(config.dropout)
-        self.classifier = nn.Linear(config.d_model + config.lld_hidden, config.num_classes)
+        self.dropout = Dropout(config.dropout)
+        self.classifier = Linear(config.d_model + config.lld_hidden, config.num_classes)
 
     def forward(
         self,
@@ -116,16 +118,17 @@ class MAGTFNet(Model):
         Returns:
             logits (B, K).
         """
-        valid = valid_frames(lengths, log_mel.shape[1])
-        local = self.encoder(zero_padding(log_mel, valid), valid)  # (B, T, D)
-        context = self.transformer(local, valid)
-        mel_vector = self.dense(masked_mean(context, valid))  # (B, D), eqs. 16 and 17
-        if self.functionals_branch is not None:
-            lld_vector = self.functionals_branch(functionals)
-        elif self.frames_branch is not None:
-            lld_vector = self.frames_branch(lld, valid)
-        fused = torch.cat((mel_vector, lld_vector), dim=-1)  # eq. 20
-        logits: Tensor = self.classifier(self.dropout(fused))  # eq. 21
+        layout = layout_of(log_mel, lengths)
+        local = self.encoder(layout.arrange(log_mel), layout)  # (..., D)
+        context = self.transformer(local, layout)
+        with full_precision(context):
+            mel_vector = self.dense(layout.mean(context))  # (B, D), eqs. 16 and 17
+            if self.functionals_branch is not None:
+                lld_vector = self.functionals_branch(functionals)
+            elif self.frames_branch is not None:
+                lld_vector = self.frames_branch(lld, lengths)
+            fused = torch.cat((mel_vector, lld_vector), dim=-1)  # eq. 20
+            logits: Tensor = self.classifier(self.dropout(fused))  # eq. 21
         return logits
 
 

@@ -1,4 +1,4 @@
-"""Batches of utterances of like length, so that little is padding."""
+"""Batches of a training: who is in which, and their features."""
 
 from collections.abc import Sequence
 
@@ -9,8 +9,6 @@ from torch import Tensor
 from magtfnet.features import FeatureBatch, FeatureStore
 from magtfnet.features.store import Recording
 
-CHUNK_BATCHES = 8
-"""Utterances are sorted by length within chunks of so many batches: little padding, yet other mates each epoch."""
 READ_AT_ONCE = 256
 
 
@@ -42,29 +40,14 @@ class TrainingData:
         return [order[i : i + READ_AT_ONCE] for i in range(0, len(order), READ_AT_ONCE)]
 
 
-def plan_batches(lengths: Sequence[int] | np.ndarray, batch_size: int, seed: int) -> list[list[int]]:
-    """Return the indices of every batch of one epoch, each index once.
+def plan_batches(count: int, batch_size: int, seed: int) -> list[list[int]]:
+    """Return the indices of every batch of one epoch, each index once, in an order that ``seed`` decides.
 
-    The order is random; within each chunk of ``CHUNK_BATCHES`` batches utterances are sorted by length, and
-    the batches are shuffled. A last batch of a single utterance joins the one before it, since BatchNorm
-    needs two.
-
-    Args:
-        lengths: frames of each utterance.
-        batch_size: utterances a batch.
-        seed: decides the order.
+    Lengths play no part: models spend nothing on padding (``models/layout.py``). A last batch of a single
+    utterance joins the one before it, since BatchNorm needs two.
     """
-    generator = np.random.default_rng(seed)
-    order = generator.permutation(len(lengths))
-    chunk = batch_size * CHUNK_BATCHES
-    arranged = np.concatenate(
-        [part[np.argsort(np.asarray(lengths)[part], kind="stable")] for part in _pieces(order, chunk)]
-    )
-    batches = [part.tolist() for part in _pieces(arranged, batch_size)]
+    order = np.random.default_rng(seed).permutation(count).tolist()
+    batches = [order[i : i + batch_size] for i in range(0, count, batch_size)]
     if len(batches) > 1 and len(batches[-1]) == 1:
         batches[-2:] = [batches[-2] + batches[-1]]
-    return [batches[i] for i in generator.permutation(len(batches))]
-
-
-def _pieces(values: np.ndarray, size: int) -> list[np.ndarray]:
-    return [values[i : i + size] for i in range(0, len(values), size)]
+    return batches

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, optim
+from torch import Tensor
 from torch.nn import functional
 
 from magtfnet.config import TrainingConfig
@@ -15,6 +15,7 @@ from magtfnet.models import Model
 from magtfnet.progress import Progress, silent
 from magtfnet.training.batches import TrainingData, plan_batches
 from magtfnet.training.seeding import derived_seed, seeded
+from magtfnet.training.steps import Step
 
 Epoch = dict[str, float]
 """The row of an epoch: its number, losses (nats), validation WA and UA (shares), seconds."""
@@ -38,14 +39,12 @@ class EpochLoop:
     device: torch.device
     progress: Progress = silent
 
-    def train(
-        self, data: TrainingData, optimizer: optim.Optimizer, *, seed: int, epoch: int, before: Epoch | None
-    ) -> float:
+    def train(self, step: Step, count: int, *, seed: int, epoch: int, before: Epoch | None) -> float:
         """Take a step for each batch; return the mean loss over the utterances.
 
         Args:
-            data: the training part.
-            optimizer: of the model's parameters.
+            step: learns from a batch of the training part.
+            count: utterances of the training part.
             seed: with ``epoch``, decides order and dropout.
             epoch: its number, from 1.
             before: the row of the epoch before it, shown beside the progress.
@@ -54,26 +53,23 @@ class EpochLoop:
             DivergenceError: the loss is no longer a number.
         """
         self.model.train()
-        total, seen = 0.0, 0
         scores = "" if before is None else _scores(before)
-        batches = plan_batches(data.lengths, self.config.batch_size, derived_seed(seed, epoch))
+        total, seen, mean = torch.zeros((), device=self.device, dtype=torch.float64), 0, ""
+        batches = plan_batches(count, self.config.batch_size, derived_seed(seed, epoch))
         with seeded(seed, epoch):
             for done, indices in enumerate(batches, start=1):
-                logits, targets = self._forward(data, indices)
-                loss = functional.cross_entropy(logits, targets, label_smoothing=self.config.label_smoothing)
-                optimizer.zero_grad(set_to_none=True)
-                loss.backward()  # type: ignore[no-untyped-call]  # torch gives it no types
-                optimizer.step()
-                value = loss.item()
-                self._refuse_no_number(value, "loss", epoch)
-                total, seen = total + value * len(indices), seen + len(indices)
-                title = f"epoch {epoch}/{self.config.epochs}  loss {total / seen:.3f}{scores}"
-                self.progress(title, done, len(batches))
-        return total / len(data)
+                total += step(indices) * len(indices)
+                seen += len(indices)
+                if self.device.type == "cpu" or done == len(batches):  # elsewhere asking for it means waiting
+                    value = total.item() / seen
+                    self._refuse_no_number(value, "loss", epoch)
+                    mean = f"  loss {value:.3f}"
+                self.progress(f"epoch {epoch}/{self.config.epochs}{mean}{scores}", done, len(batches))
+        return total.item() / count
 
     @torch.inference_mode()
     def evaluate(self, data: TrainingData, epoch: int) -> Epoch:
-        """Return validation loss, WA and UA of the model as it stands.
+        """Return validation loss, WA and UA of the model as it stands, in float32 whatever it is trained in.
 
         Raises:
             DivergenceError: the loss is no longer a number.

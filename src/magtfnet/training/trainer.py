@@ -23,6 +23,7 @@ from magtfnet.training.batches import TrainingData
 from magtfnet.training.checkpoint import DAMAGED, load_checkpoint, save_checkpoint
 from magtfnet.training.epoch_loop import Epoch, EpochLoop
 from magtfnet.training.optimizers import make_optimizer
+from magtfnet.training.steps import Learner, make_step
 
 OnEpoch = Callable[[Epoch], None]
 
@@ -92,15 +93,16 @@ def fit(
     """
     model.to(device)
     standardizer.to(device)
-    optimizer = make_optimizer(model, config)
+    optimizer = make_optimizer(model, config, device)
     result = FitResult()
     if checkpoint is not None and checkpoint.exists():
         result = _resume(checkpoint, model, optimizer)
+    step = make_step(Learner(model, optimizer, config), training, standardizer, device)
     loop = EpochLoop(model, standardizer, config, device, progress)
     while len(result.history) < config.epochs and result.epochs_without_gain() < config.patience:
         epoch, start = len(result.history) + 1, time.perf_counter()
         before = result.history[-1] if result.history else None
-        loss = loop.train(training, optimizer, seed=seed, epoch=epoch, before=before)
+        loss = loop.train(step, len(training), seed=seed, epoch=epoch, before=before)
         row = {"epoch": epoch, "train_loss": loss} | loop.evaluate(validation, epoch)
         result.take(row | {"seconds": time.perf_counter() - start}, model)
         if checkpoint is not None:

@@ -4,10 +4,12 @@ import pytest
 import torch
 from torch import nn
 
+from magtfnet.models.blocks.linear import Linear
 from magtfnet.models.blocks.lld_branch import FramesBranch, FunctionalsBranch
 from magtfnet.models.blocks.multi_scale_conv import MultiScaleConv
 from magtfnet.models.blocks.squeeze_excitation import SqueezeExcitation
 from magtfnet.models.blocks.transformer_encoder import SelfAttention, TransformerEncoder, TransformerLayer
+from magtfnet.models.layout import Packed
 from magtfnet.models.masking import masked_mean, valid_frames, zero_padding
 
 
@@ -32,12 +34,8 @@ def test_squeeze_excitation_by_hand():
         block.squeeze.bias.zero_()
         block.excite.weight.copy_(torch.tensor([[1.0], [-1.0]]))
         block.excite.bias.zero_()
-    frames = torch.tensor([[[4.0, 1.0], [2.0, 1.0], [99.0, 0.0]]])
-    valid = torch.tensor([[True, True, False]])
     # means 3 and 1; ReLU(3 - 1) = 2; sigmoid(2) and sigmoid(-2)
-    weights = torch.sigmoid(torch.tensor([[2.0, -2.0]]))
-    torch.testing.assert_close(block.weights(frames, valid), weights)
-    torch.testing.assert_close(block(frames, valid)[0, 0], torch.tensor([4.0, 1.0]) * weights[0])
+    torch.testing.assert_close(block(torch.tensor([[3.0, 1.0]])), torch.sigmoid(torch.tensor([[2.0, -2.0]])))
 
 
 def test_squeeze_excitation_never_has_an_empty_layer():
@@ -56,10 +54,9 @@ def test_multi_scale_convolution_by_hand():
             attention.excite.bias.zero_()
         block.fusion.weight.fill_(1.0)
         block.fusion.bias.zero_()
-    frames = torch.tensor([[[1.0], [2.0], [-4.0], [3.0]]])
+    frames = torch.tensor([[1.0], [2.0], [-4.0], [3.0]])
     # kernel 1: [1 2 0 3] after ReLU; kernel 3: [3 -1 1 -1] to [3 0 1 0]; halves of both, summed
-    found = block(frames, torch.ones(1, 4, dtype=torch.bool))
-    assert found[0, :, 0].tolist() == [2.0, 1.0, 0.5, 1.5]
+    assert block(frames, Packed(torch.tensor([4])))[:, 0].tolist() == [2.0, 1.0, 0.5, 1.5]
 
 
 def test_transformer_layer_equals_pytorchs():
@@ -82,9 +79,10 @@ def test_transformer_layer_equals_pytorchs():
     }
     theirs.load_state_dict({name: value.detach() for name, value in names.items()})
     frames = torch.randn(3, 11, 16)
-    valid = valid_frames(torch.tensor([11, 4, 1]), 11)
-    expected = theirs(frames, src_key_padding_mask=~valid)
-    torch.testing.assert_close(ours(frames, valid)[valid], expected[valid], atol=1e-5, rtol=1e-5)
+    layout = Packed(torch.tensor([11, 4, 1]))
+    valid = valid_frames(layout.lengths, 11)
+    expected = theirs(frames, src_key_padding_mask=~valid)[valid]
+    torch.testing.assert_close(ours(layout.arrange(frames), layout), expected, atol=1e-5, rtol=1e-5)
 
 
 def test_attention_of_one_head_by_hand():
@@ -94,13 +92,10 @@ def test_attention_of_one_head_by_hand():
         block.query_key_value.bias.zero_()
         block.output.weight.fill_(1.0)
         block.output.bias.zero_()
-    frames = torch.tensor([[[0.0], [2.0], [77.0]]])
-    valid = torch.tensor([[True, True, False]])
-    # query 0 weighs 0 and 2 alike; query 2 weighs them 1 : e^4
+    # query 0 weighs 0 and 2 alike; query 2 weighs them 1 : e^4; the frame of another utterance is not seen
     e4 = torch.tensor(4.0).exp()
-    torch.testing.assert_close(
-        block(frames, valid)[0, :2, 0], torch.tensor([1.0, (2 * e4 / (1 + e4)).item()])
-    )
+    found = block(torch.tensor([[0.0], [2.0], [77.0]]), Packed(torch.tensor([2, 1])))
+    torch.testing.assert_close(found[:, 0], torch.tensor([1.0, (2 * e4 / (1 + e4)).item(), 77.0]))
 
 
 def test_the_encoder_stacks_layers():
@@ -114,7 +109,7 @@ def test_functionals_branch_by_hand():
     branch = FunctionalsBranch(1, 1, dropout=0.0).eval()
     with torch.no_grad():
         for layer in branch.layers:
-            if isinstance(layer, nn.Linear):
+            if isinstance(layer, Linear):
                 layer.weight.fill_(2.0)
                 layer.bias.fill_(1.0)
     # BatchNorm as made divides by sqrt(1 + 1e-5); 3 -> 7 -> 15, -3 -> ReLU(-5) = 0 -> 1
@@ -131,8 +126,8 @@ def test_padded_frames_never_reach_batch_norm():
     lengths = torch.tensor([5, 2])
     longer = torch.cat([lld, torch.full((2, 4, 3), 1e3)], dim=1)
     longer[1, 2:] = -1e3
-    plain = branches[0](lld, valid_frames(lengths, 5))
-    padded = branches[1](longer, valid_frames(lengths, 9))
+    plain = branches[0](lld, lengths)
+    padded = branches[1](longer, lengths)
     torch.testing.assert_close(padded, plain)
     for name, value in branches[0].state_dict().items():
         torch.testing.assert_close(branches[1].state_dict()[name], value)

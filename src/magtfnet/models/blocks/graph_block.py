@@ -17,6 +17,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from magtfnet.models.blocks.dropout import Dropout
+from magtfnet.models.blocks.linear import Linear, linear
+from magtfnet.models.precision import full_precision
+
+FRAMES_AT_ONCE = 256
+"""The nodes of so many frames stay in a processor's cache; those of a whole batch would go to memory and back."""
+
 
 class GraphBlock(nn.Module):
     """Pass messages between the nodes of each frame.
@@ -47,10 +54,10 @@ class GraphBlock(nn.Module):
         self.target_embedding = nn.Parameter(torch.randn(rank, graph_size))
         self.start_weight = nn.Parameter(torch.empty(channels, kernel_size))
         self.start_bias = nn.Parameter(torch.empty(channels))
-        self.mix_in = nn.Linear(channels, channels)  # a 1x1 convolution is a linear layer over channels
-        self.mix_out = nn.Linear(channels, channels)
-        self.output = nn.Linear(num_nodes, d_model)
-        self.dropout = nn.Dropout(dropout)
+        self.mix_in = Linear(channels, channels)  # a 1x1 convolution is a linear layer over channels
+        self.mix_out = Linear(channels, channels)
+        self.output = Linear(num_nodes, d_model)
+        self.dropout = Dropout(dropout)
         self.norm = nn.LayerNorm(d_model)
         bound = 1 / math.sqrt(kernel_size)  # as nn.Conv2d initialises a kernel of this fan-in
         nn.init.uniform_(self.start_weight, -bound, bound)
@@ -61,14 +68,22 @@ class GraphBlock(nn.Module):
         return torch.relu(self.source_embedding @ self.target_embedding).softmax(dim=-1)
 
     def forward(self, frames: Tensor) -> Tensor:
-        """Map frames (B, T, D) to frames of the same shape; each frame by itself."""
-        weight, bias = self._folded()
-        batch, time, _ = frames.shape
-        nodes = functional.linear(frames, weight, bias)  # (B, T, N * C)
-        nodes = functional.gelu(nodes).view(batch, time, self.num_nodes, -1)  # (B, T, N, C)
-        nodes = functional.gelu(self.mix_out(nodes)).mean(dim=-1)  # (B, T, N)
-        normalized: Tensor = self.norm(self.dropout(self.output(nodes)) + frames)
+        """Map frames (..., D) to frames of the same shape; each frame by itself."""
+        with full_precision(frames):
+            weight, bias = self._folded()
+        at_once = FRAMES_AT_ONCE if frames.device.type == "cpu" else 2**31
+        pieces = torch.split(frames.flatten(0, -2), at_once)
+        nodes = [self._nodes(piece, weight, bias) for piece in pieces]
+        refined = self.output(torch.cat(nodes)).view_as(frames)
+        normalized: Tensor = self.norm(self.dropout(refined) + frames)
         return normalized
+
+    def _nodes(self, frames: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """Map frames (S, D) to their nodes (S, N)."""
+        nodes = functional.gelu(linear(frames, weight, bias)).view(
+            -1, self.num_nodes, self.mix_out.in_features
+        )
+        return functional.gelu(self.mix_out(nodes)).mean(dim=-1)
 
     def _folded(self) -> tuple[Tensor, Tensor]:
         """Return StartConv, A and the first 1x1 convolution as one weight (N * C, D) and bias (N * C)."""

@@ -4,10 +4,11 @@ Section 3.3 feeds frames and pools them; section 4.2 feeds one vector of functio
 here.
 """
 
-import torch
 from torch import Tensor, nn
 
-from magtfnet.models.masking import masked_mean
+from magtfnet.models.blocks.dropout import Dropout
+from magtfnet.models.blocks.linear import Linear
+from magtfnet.models.layout import Packed
 
 
 class FunctionalsBranch(nn.Module):
@@ -22,11 +23,11 @@ class FunctionalsBranch(nn.Module):
     def __init__(self, in_features: int, hidden: int, dropout: float) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Linear(in_features, hidden),
+            Linear(in_features, hidden),
             nn.BatchNorm1d(hidden),
             nn.ReLU(),
-            nn.Dropout(dropout),
-            nn.Linear(hidden, hidden),
+            Dropout(dropout),
+            Linear(hidden, hidden),
             nn.BatchNorm1d(hidden),
             nn.ReLU(),
         )
@@ -50,11 +51,9 @@ class FramesBranch(nn.Module):
 
     def __init__(self, in_features: int, hidden: int, dropout: float) -> None:
         super().__init__()
-        self.hidden = hidden
         self.mlp = FunctionalsBranch(in_features, hidden, dropout)
 
-    def forward(self, lld: Tensor, valid: Tensor) -> Tensor:
-        """Map frames (B, T, L), the real ones marked by ``valid`` (B, T), to (B, hidden)."""
-        mapped = self.mlp(lld[valid])
-        frames = torch.zeros(*valid.shape, self.hidden, dtype=mapped.dtype, device=mapped.device)
-        return masked_mean(frames.masked_scatter(valid.unsqueeze(-1), mapped), valid)
+    def forward(self, lld: Tensor, lengths: Tensor) -> Tensor:
+        """Map frames (B, T, L), the first ``lengths`` (B,) of each real, to (B, hidden)."""
+        layout = Packed(lengths)
+        return layout.mean(self.mlp(layout.arrange(lld)))

@@ -1,13 +1,11 @@
-"""Squeeze and excitation over channels (Hu et al., CVPR 2018), the squeeze over real frames only (paper, eqs. 6, 7)."""
+"""Squeeze and excitation over channels (Hu et al., CVPR 2018; paper, eqs. 6, 7): an utterance weighs its channels."""
 
 import torch
 from torch import Tensor, nn
 
-from magtfnet.models.masking import masked_mean
-
 
 class SqueezeExcitation(nn.Module):
-    """Scale each channel by a weight in (0, 1) that the utterance's mean decides.
+    """Decide a weight in (0, 1) for each channel from its mean over the utterance.
 
     Args:
         channels: C.
@@ -20,11 +18,6 @@ class SqueezeExcitation(nn.Module):
         self.squeeze = nn.Linear(channels, hidden)
         self.excite = nn.Linear(hidden, channels)
 
-    def forward(self, frames: Tensor, valid: Tensor) -> Tensor:
-        """Map frames (B, T, C) to scaled frames of the same shape."""
-        return frames * self.weights(frames, valid).unsqueeze(1)
-
-    def weights(self, frames: Tensor, valid: Tensor) -> Tensor:
-        """Return the channel weights (B, C): a = sigmoid(W2 ReLU(W1 s)), s the mean over real frames."""
-        mean = masked_mean(frames, valid)
+    def forward(self, mean: Tensor) -> Tensor:
+        """Map means over real frames (B, C) to channel weights (B, C): a = sigmoid(W2 ReLU(W1 s))."""
         return torch.sigmoid(self.excite(torch.relu(self.squeeze(mean))))

@@ -7,6 +7,10 @@ weights have none, so that attention needs no materialised (T, T) matrix.
 from torch import Tensor, nn
 from torch.nn import functional
 
+from magtfnet.models.blocks.dropout import Dropout
+from magtfnet.models.blocks.linear import Linear
+from magtfnet.models.layout import Layout
+
 
 class SelfAttention(nn.Module):
     """Multi-head attention of every frame to every real frame.
@@ -24,19 +28,13 @@ class SelfAttention(nn.Module):
         if d_model % num_heads:
             raise ValueError(f"d_model {d_model} must be a multiple of num_heads {num_heads}")
         self.num_heads = num_heads
-        self.query_key_value = nn.Linear(d_model, 3 * d_model)
-        self.output = nn.Linear(d_model, d_model)
+        self.query_key_value = Linear(d_model, 3 * d_model)
+        self.output = Linear(d_model, d_model)
 
-    def forward(self, frames: Tensor, valid: Tensor) -> Tensor:
-        """Map frames (B, T, D) to frames of the same shape; ``valid`` (B, T) marks those that are attended to."""
-        batch, time, width = frames.shape
-        parts = self.query_key_value(frames).view(batch, time, 3, self.num_heads, width // self.num_heads)
-        query, key, value = parts.permute(2, 0, 3, 1, 4).unbind(0)  # each (B, H, T, D / H)
-        attended = functional.scaled_dot_product_attention(
-            query, key, value, attn_mask=valid[:, None, None, :]
-        )
-        merged: Tensor = self.output(attended.transpose(1, 2).reshape(batch, time, width))
-        return merged
+    def forward(self, frames: Tensor, layout: Layout) -> Tensor:
+        """Map frames (..., D) of the layout to frames of the same shape."""
+        attended: Tensor = self.output(layout.attend(self.query_key_value(frames), self.num_heads))
+        return attended
 
 
 class TransformerLayer(nn.Module):
@@ -53,14 +51,14 @@ class TransformerLayer(nn.Module):
         super().__init__()
         self.attention = SelfAttention(d_model, num_heads)
         self.attention_norm = nn.LayerNorm(d_model)
-        self.expand = nn.Linear(d_model, ffn_dim)
-        self.contract = nn.Linear(ffn_dim, d_model)
+        self.expand = Linear(d_model, ffn_dim)
+        self.contract = Linear(ffn_dim, d_model)
         self.ffn_norm = nn.LayerNorm(d_model)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
-    def forward(self, frames: Tensor, valid: Tensor) -> Tensor:
-        """Map frames (B, T, D) to frames of the same shape."""
-        frames = self.attention_norm(frames + self.dropout(self.attention(frames, valid)))
+    def forward(self, frames: Tensor, layout: Layout) -> Tensor:
+        """Map frames (..., D) of the layout to frames of the same shape."""
+        frames = self.attention_norm(frames + self.dropout(self.attention(frames, layout)))
         hidden = self.dropout(functional.relu(self.expand(frames)))
         out: Tensor = self.ffn_norm(frames + self.dropout(self.contract(hidden)))
         return out
@@ -83,8 +81,8 @@ class TransformerEncoder(nn.Module):
             TransformerLayer(d_model, num_heads, ffn_dim, dropout) for _ in range(num_layers)
         )
 
-    def forward(self, frames: Tensor, valid: Tensor) -> Tensor:
-        """Map frames (B, T, D), the real ones marked by ``valid`` (B, T), to frames of the same shape."""
+    def forward(self, frames: Tensor, layout: Layout) -> Tensor:
+        """Map frames (..., D) of the layout to frames of the same shape."""
         for layer in self.layers:
-            frames = layer(frames, valid)
+            frames = layer(frames, layout)
         return frames
