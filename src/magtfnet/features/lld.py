@@ -40,6 +40,7 @@ class LowLevelDescriptors(nn.Module):
     """
 
     frequencies: Tensor
+    powers: Tensor
 
     def __init__(
         self, config: LldConfig = LldConfig(), stft: StftConfig = StftConfig(), sample_rate: int = 16_000
@@ -51,6 +52,8 @@ class LowLevelDescriptors(nn.Module):
         self.spectrum = PowerSpectrum(stft)
         frequencies = torch.linspace(0, sample_rate / 2, stft.n_fft // 2 + 1, dtype=torch.float64)
         self.register_buffer("frequencies", frequencies, persistent=False)  # (F,)
+        powers = torch.stack((torch.ones_like(frequencies), frequencies, frequencies.square()), dim=-1)
+        self.register_buffer("powers", powers, persistent=False)  # (F, 3)
         self.bands = contrast_bands(config, frequencies)
 
     def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -92,23 +95,23 @@ class LowLevelDescriptors(nn.Module):
 
     def _moments_and_rolloff(self, magnitude: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Centroid, bandwidth and roll-off in Hz of (B, T, F), each (B, T); all zero where there is silence."""
-        total = magnitude.sum(dim=-1, keepdim=True)
-        weights = magnitude / torch.where(total > torch.finfo(torch.float32).tiny, total, 1.0)
-        centroid = weights @ self.frequencies
-        deviation = self.frequencies - centroid.unsqueeze(-1)
-        bandwidth = (weights * deviation.square()).sum(dim=-1).sqrt()
+        total, first, second = (magnitude @ self.powers).unbind(dim=-1)
+        total = torch.where(total > torch.finfo(torch.float32).tiny, total, 1.0)
+        centroid = first / total
+        # E[(f - c)^2] = E[f^2] - c^2, c being the mean; in float64 what cancels leaves 1e-5 Hz at worst
+        bandwidth = (second / total - centroid.square()).clamp_min(0.0).sqrt()
         cumulative = magnitude.cumsum(dim=-1)
-        below = cumulative < self.config.roll_percent * cumulative[..., -1:]
-        rolloff = self.frequencies[below.sum(dim=-1).clamp_max(len(self.frequencies) - 1)]
-        return centroid, bandwidth, rolloff
+        threshold = self.config.roll_percent * cumulative[..., -1:]
+        reached = torch.searchsorted(cumulative, threshold).squeeze(-1)  # the first bin at or above it
+        return centroid, bandwidth, self.frequencies[reached]
 
     def _contrast(self, magnitude: Tensor, valid: Tensor) -> Tensor:
         """Peak minus valley in dB of each octave band, (B, T, bands + 1) (Jiang et al., ICME 2002)."""
         peaks, valleys = [], []
         for first, last, count in self.bands:
             band = magnitude[..., first:last]
-            peaks.append(band.topk(count, dim=-1).values.mean(dim=-1))
-            valleys.append(band.topk(count, dim=-1, largest=False).values.mean(dim=-1))
+            peaks.append(_mean_of_highest(band, count))
+            valleys.append(-_mean_of_highest(-band, count))
         return _decibels(torch.stack(peaks, -1), valid) - _decibels(torch.stack(valleys, -1), valid)
 
 
@@ -138,6 +141,13 @@ def contrast_bands(config: LldConfig, frequencies: Tensor) -> list[tuple[int, in
         end = last if k == config.contrast_bands else max(last - 1, first + 1)
         bands.append((first, end, min(count, end - first)))
     return bands
+
+
+def _mean_of_highest(values: Tensor, count: int) -> Tensor:
+    """Return the mean of the ``count`` highest of the last dimension."""
+    if count == 1:  # topk would sort for it
+        return values.amax(dim=-1)
+    return values.topk(count, dim=-1, sorted=False).values.mean(dim=-1)
 
 
 def _decibels(amplitude: Tensor, valid: Tensor) -> Tensor:

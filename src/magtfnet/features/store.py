@@ -31,7 +31,7 @@ from magtfnet.features.front_end import FrontEnd
 from magtfnet.features.functionals import functionals
 from magtfnet.progress import Progress, silent
 
-FRONT_END_VERSION = 1
+FRONT_END_VERSION = 2
 """Raised whenever the front end computes other numbers from the same configuration."""
 
 Frames = np.ndarray[tuple[int, int], np.dtype[np.float32]]
