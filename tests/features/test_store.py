@@ -16,6 +16,7 @@ import soundfile
 from magtfnet import AudioError, StorageError
 from magtfnet.config import AudioConfig, FeatureConfig, LogMelConfig
 from magtfnet.features import FeatureStore, FrontEnd
+from magtfnet.features.frame_file import FrameFile
 from magtfnet.features.store import Recording, default_cache
 
 
@@ -78,12 +79,47 @@ def test_nothing_is_computed_twice(store, recordings, computed):
     assert len(computed) == 6
 
 
-def test_features_are_mapped_not_copied(store, recordings):
+def test_a_batch_reads_what_it_holds_and_opens_no_file_twice(store, recordings, monkeypatch):
     store.extract(recordings)
-    log_mel, _ = store[recordings[0]]
-    assert isinstance(log_mel.base, np.memmap) or isinstance(log_mel, np.memmap)
-    with pytest.raises(ValueError, match="read-only"):
-        log_mel[0, 0] = 1
+    opened, rows = [], []
+    monkeypatch.setattr(FrameFile, "__init__", counting(FrameFile.__init__, opened))
+    monkeypatch.setattr(FrameFile, "read_into", counting(FrameFile.read_into, rows))
+    for _ in range(3):
+        batch = store.batch(recordings)
+    assert len(opened) == 2
+    assert sum(frames.shape[0] for _, frames, _ in rows) == 3 * 2 * int(batch.lengths.sum())
+    for i, length in enumerate(batch.lengths):
+        assert not batch.log_mel[i, length:].any()
+        assert batch.log_mel[i, :length].any()
+
+
+def counting(function, calls):
+    def counted(*arguments):
+        calls.append(arguments)
+        return function(*arguments)
+
+    return counted
+
+
+def test_frames_that_are_gone_are_named(store, recordings):
+    store.extract(recordings)
+    (store.folder / "lld.f32").write_bytes(b"")
+    with pytest.raises(StorageError, match=r"lld.f32: ends before .*; run again"):
+        store.batch(recordings)
+
+
+def test_features_from_elsewhere_are_kept_as_they_are(store, generator, tmp_path):
+    given = [
+        (Recording(tmp_path / f"{i}"), f"key {i}", *(generator.random((5 + i, w), np.float32) for w in (40, 12)))
+        for i in range(3)
+    ]
+    store.put(given)
+    store.put(given)  # again: nothing new
+    assert (store.folder / "log_mel.f32").stat().st_size == sum(5 + i for i in range(3)) * 40 * 4
+    for recording, key, log_mel, lld in given:
+        assert store.content_key(recording) == key
+        assert np.array_equal(store[recording][0], log_mel)
+        assert np.array_equal(store[recording][1], lld)
 
 
 def test_an_altered_file_is_a_new_one_even_with_its_old_time(store, recordings, computed):

@@ -1,4 +1,4 @@
-"""The feature store: the frames of every utterance, extracted once, memory-mapped ever after.
+"""The feature store: the frames of every utterance, extracted once, read from its files ever after.
 
 A folder per front-end configuration holds ``log_mel.f32`` and ``lld.f32``, to which frames are only ever
 appended, and ``index.jsonl`` with a line per utterance, written after its frames. A kill leaves at worst a
@@ -13,6 +13,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -21,12 +22,14 @@ from typing import Any
 import numpy as np
 import torch
 from filelock import FileLock
+from torch import Tensor
 
 from magtfnet.audio.io import decode, read_bytes
 from magtfnet.audio.prepare import prepare
 from magtfnet.config import AudioConfig, FeatureConfig, to_plain
 from magtfnet.errors import StorageError
-from magtfnet.features.batch import FeatureBatch, pad_frames
+from magtfnet.features.batch import FeatureBatch
+from magtfnet.features.frame_file import FrameFile, Frames
 from magtfnet.features.front_end import FrontEnd
 from magtfnet.features.functionals import functionals
 from magtfnet.progress import Progress, silent
@@ -34,7 +37,8 @@ from magtfnet.progress import Progress, silent
 FRONT_END_VERSION = 2
 """Raised whenever the front end computes other numbers from the same configuration."""
 
-Frames = np.ndarray[tuple[int, int], np.dtype[np.float32]]
+
+Append = Callable[[str, Frames, Frames], None]
 
 
 @dataclass(frozen=True)
@@ -62,11 +66,11 @@ class FeatureStore:
         self.folder = folder / configuration_key(audio, features)
         self._entries: dict[str, tuple[int, int]] = {}  # content key: first frame, number of frames
         self._keys: dict[Recording, str] = {}
-        self._maps: dict[str, Frames] = {}
+        self._open: dict[str, FrameFile] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the open maps behind when the store travels to another process."""
-        return self.__dict__ | {"_maps": {}}
+        """Leave the open files behind when the store travels to another process."""
+        return self.__dict__ | {"_open": {}}
 
     def extract(self, recordings: Iterable[Recording], progress: Progress = silent) -> None:
         """Make sure that the features of every recording are in the store, and current.
@@ -78,20 +82,13 @@ class FeatureStore:
             StorageError: the folder cannot be written, or the disk is full; the store stays whole.
         """
         wanted = list(dict.fromkeys(recordings))
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with FileLock(self.folder / "lock"):
-                self._recover()
-                self._extract(wanted, progress)
-        except OSError as error:
-            raise StorageError(_storage_message(self.folder, error)) from error
-        self._maps.clear()
+        with self._writing() as append:
+            self._extract(wanted, append, progress)
 
     def __getitem__(self, recording: Recording) -> tuple[Frames, Frames]:
-        """Return log-Mel (T, M) and descriptors (T, L) of a recording that was extracted, without copying."""
-        first, count = self._entries[self._keys[recording]]
-        log_mel, lld = self._map("log_mel"), self._map("lld")
-        return log_mel[first : first + count], lld[first : first + count]
+        """Return log-Mel (T, M) and descriptors (T, L) of a recording that was extracted."""
+        batch = self.batch([recording])
+        return batch.log_mel[0].numpy(), batch.lld[0].numpy()
 
     def content_key(self, recording: Recording) -> str:
         """Return the key of the content of a recording that was extracted."""
@@ -103,31 +100,75 @@ class FeatureStore:
 
     def batch(self, recordings: Sequence[Recording]) -> FeatureBatch:
         """Return the features of several recordings, padded to the longest."""
-        pairs = [self[recording] for recording in recordings]
-        log_mel = pad_frames([torch.from_numpy(np.array(frames)) for frames, _ in pairs])
-        lld = pad_frames([torch.from_numpy(np.array(frames)) for _, frames in pairs])
-        lengths = torch.tensor([len(frames) for frames, _ in pairs])
+        places = [self._entries[self._keys[recording]] for recording in recordings]
+        lengths = torch.tensor([count for _, count in places])
+        log_mel, lld = (self._padded(name, places, int(lengths.max())) for name in ("log_mel", "lld"))
         return FeatureBatch(log_mel, lld, functionals(lld, lengths, self.features.statistics), lengths)
 
-    def _extract(self, wanted: Sequence[Recording], progress: Progress) -> None:
-        with (
-            ThreadPoolExecutor(max_workers=os.cpu_count()) as pool,
-            (self.folder / "log_mel.f32").open("ab") as log_mel_file,
-            (self.folder / "lld.f32").open("ab") as lld_file,
-            (self.folder / "index.jsonl").open("a", encoding="utf-8") as index,
-        ):
-            next_frame = max((first + count for first, count in self._entries.values()), default=0)
+    def put(self, features: Iterable[tuple[Recording, str, Frames, Frames]]) -> None:
+        """Keep features that were computed elsewhere.
+
+        Args:
+            features: of each recording a key of its content, log-Mel (T, M) and descriptors (T, L).
+
+        Raises:
+            StorageError: as ``extract``.
+        """
+        with self._writing() as append:
+            for recording, key, log_mel, lld in features:
+                append(key, log_mel, lld)
+                self._keys[recording] = key
+
+    def _padded(self, name: str, places: Sequence[tuple[int, int]], longest: int) -> Tensor:
+        """Return frames (B, T, width), zeros behind the shorter ones, each read to where it belongs."""
+        padded = np.zeros((len(places), longest, self._widths()[name]), np.float32)
+        try:
+            if name not in self._open:
+                self._open[name] = FrameFile(self._file(name), self._widths()[name])
+            for frames, (first, count) in zip(padded, places, strict=True):
+                self._open[name].read_into(frames[:count], first)
+        except OSError as error:
+            raise StorageError(_storage_message(self.folder, error)) from error
+        return torch.from_numpy(padded)
+
+    @contextmanager
+    def _writing(self) -> Iterator[Append]:
+        """Lock the folder, mend what a kill left, and give a function that appends features to it."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.folder / "lock"):
+                self._recover()
+                with (
+                    self._file("log_mel").open("ab") as log_mel_file,
+                    self._file("lld").open("ab") as lld_file,
+                    (self.folder / "index.jsonl").open("a", encoding="utf-8") as index,
+                ):
+                    next_frame = max((first + count for first, count in self._entries.values()), default=0)
+
+                    def append(key: str, log_mel: Frames, lld: Frames) -> None:
+                        nonlocal next_frame
+                        if key in self._entries:
+                            return
+                        for file, frames in ((log_mel_file, log_mel), (lld_file, lld)):
+                            file.write(frames.tobytes())
+                            file.flush()
+                        entry = {"key": key, "first": next_frame, "count": len(log_mel)}
+                        index.write(json.dumps(entry) + "\n")
+                        index.flush()
+                        self._entries[key] = (next_frame, len(log_mel))
+                        next_frame += len(log_mel)
+
+                    yield append
+        except OSError as error:
+            raise StorageError(_storage_message(self.folder, error)) from error
+        self._open.clear()
+
+    def _extract(self, wanted: Sequence[Recording], append: Append, progress: Progress) -> None:
+        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
             results = _ahead(pool, self._features_of, wanted)
             for done, (recording, (key, features)) in enumerate(zip(wanted, results, strict=True), start=1):
-                if features is not None and key not in self._entries:
-                    log_mel, lld = features
-                    for file, frames in ((log_mel_file, log_mel), (lld_file, lld)):
-                        file.write(frames.tobytes())
-                        file.flush()
-                    index.write(json.dumps({"key": key, "first": next_frame, "count": len(log_mel)}) + "\n")
-                    index.flush()
-                    self._entries[key] = (next_frame, len(log_mel))
-                    next_frame += len(log_mel)
+                if features is not None:
+                    append(key, *features)
                 self._keys[recording] = key
                 progress("features", done, len(wanted))
 
@@ -173,13 +214,6 @@ class FeatureStore:
 
     def _widths(self) -> dict[str, int]:
         return {"log_mel": self.features.log_mel.n_mels, "lld": len(self.front_end.lld.names)}
-
-    def _map(self, name: str) -> Frames:
-        if name not in self._maps:
-            # Only what is indexed: another process may be appending behind it.
-            end = max(first + count for first, count in self._entries.values())
-            self._maps[name] = np.memmap(self._file(name), np.float32, "r", shape=(end, self._widths()[name]))
-        return self._maps[name]
 
 
 def configuration_key(audio: AudioConfig, features: FeatureConfig) -> str:

@@ -1,0 +1,47 @@
+"""Rows of float32 in a file, read by their place into memory of the caller's.
+
+Read, not memory-mapped: pages of a mapping count as memory of the process, so that training on a large corpus
+would seem to need, and under a limit would be refused, as much as the corpus holds.
+"""
+
+import weakref
+from pathlib import Path
+
+import numpy as np
+
+from magtfnet.errors import StorageError
+
+Frames = np.ndarray[tuple[int, int], np.dtype[np.float32]]
+
+
+class FrameFile:
+    """An open file of rows.
+
+    Args:
+        path: what is read.
+        width: numbers a row.
+    """
+
+    def __init__(self, path: Path, width: int) -> None:
+        self.path = path
+        self.width = width
+        self._file = path.open("rb", buffering=0)
+        weakref.finalize(self, self._file.close)
+
+    def read_into(self, frames: Frames, first: int) -> None:
+        """Fill ``frames`` (T, width), contiguous, with the rows from ``first`` on.
+
+        Raises:
+            StorageError: the file ends before the last row.
+            OSError: it cannot be read.
+        """
+        self._file.seek(first * self.width * 4)
+        wanted = frames.data.cast("B")
+        while wanted:
+            got = self._file.readinto(wanted)
+            if not got:
+                raise StorageError(
+                    f"{self.path}: ends before the frames that its index promises; run again, "
+                    "what is missing is then computed anew"
+                )
+            wanted = wanted[got:]
