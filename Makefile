@@ -7,7 +7,7 @@ TORCH_INDEX ?=
 CORPUS ?=
 ROOT ?=
 
-.PHONY: demo test lint type layers spell format check install clean
+.PHONY: demo bench test lint type layers spell format check install clean
 
 install: $(VENV)/.installed
 
@@ -18,6 +18,15 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==2.13.0
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[train,dev]'
 	touch $@
+
+# The peers that `make bench` times ours against; half a minute to install.
+$(VENV)/.bench: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[train,dev,bench]'
+	touch $@
+
+# Under 10 minutes on 2 cores; writes docs/performance.md.
+bench: $(VENV)/.bench
+	MAGTFNET_CORPORA="$${MAGTFNET_CORPORA:-$$(cd ../shared/corpora 2>/dev/null && pwd)}" $(BIN)/python -m benchmarks
 
 demo: install
 	$(BIN)/magtfnet demo $(CORPUS) $(if $(ROOT),"$(ROOT)")

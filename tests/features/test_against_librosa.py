@@ -16,10 +16,10 @@ RATE = 16_000
 def reference():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # librosa's own dependencies warn on import
-        import librosa_front_end
+        from benchmarks import librosa_features
 
-        librosa_front_end.descriptors(np.ones(4_000, dtype=np.float32))
-    return librosa_front_end
+        librosa_features.descriptors(np.ones(4_000, dtype=np.float32))
+    return librosa_features
 
 
 def made_signals():

@@ -110,7 +110,11 @@ def test_frames_that_are_gone_are_named(store, recordings):
 
 def test_features_from_elsewhere_are_kept_as_they_are(store, generator, tmp_path):
     given = [
-        (Recording(tmp_path / f"{i}"), f"key {i}", *(generator.random((5 + i, w), np.float32) for w in (40, 12)))
+        (
+            Recording(tmp_path / f"{i}"),
+            f"key {i}",
+            *(generator.random((5 + i, w), np.float32) for w in (40, 12)),
+        )
         for i in range(3)
     ]
     store.put(given)

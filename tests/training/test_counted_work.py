@@ -52,7 +52,9 @@ def counted():
 def test_matrix_products_of_a_step(counted):
     """By hand: products of a layer forward, and two backward; those of the nodes once a piece of frames."""
     pieces = -(-int(LENGTHS.sum()) // FRAMES_AT_ONCE)
-    forward = 2 + 2 * pieces + 2 + 2 * 4 + 1 + 2 + 1  # scales, nodes, graph and embedding, layers, dense, LLD, classifier
+    forward = (
+        2 + 2 * pieces + 2 + 2 * 4 + 1 + 2 + 1
+    )  # scales, nodes, graph and embedding, layers, dense, LLD, classifier
     no_gradient = 2  # log-Mel and functionals are not learnt
     large = 3 * forward - no_gradient
     attentions = 5 * 2 * 3  # squeeze and excitation: two small layers a scale
@@ -111,7 +113,9 @@ def test_an_epoch_reads_each_frame_once_and_opens_two_files(data, monkeypatch):
     real_open, real_read = FrameFile.__init__, FrameFile.read_into
     monkeypatch.setattr(FrameFile, "__init__", lambda self, *a: opened.append(a) or real_open(self, *a))
     monkeypatch.setattr(
-        FrameFile, "read_into", lambda self, frames, first: read.append(frames.nbytes) or real_read(self, frames, first)
+        FrameFile,
+        "read_into",
+        lambda self, frames, first: read.append(frames.nbytes) or real_read(self, frames, first),
     )
     for epoch in range(2):
         for indices in plan_batches(len(data), 8, seed=epoch):
