@@ -20,6 +20,11 @@ BEGIN, END = "<!-- make bench writes from here -->", "<!-- to here -->"
 def main() -> None:
     """Measure; what stands around the measured part of the page stays."""
     start = time.perf_counter()
+    page = PAGE.read_text(encoding="utf-8")
+    before, after = (
+        page.split(BEGIN)[0],
+        page.split(END)[1],
+    )  # a page without its marks is told of now, not at the end
     rows: list[Row] = []
     for part in (training.rows, folds.rows, front_end.rows, inference.rows):
         rows += _told(part)
@@ -27,8 +32,6 @@ def main() -> None:
     sys.stdout.write(table(grown) + "\n")
     rows += grown
     text = "\n\n".join((_machine(time.perf_counter() - start), table(rows), "### Growth", tables))
-    page = PAGE.read_text(encoding="utf-8")
-    before, after = page.split(BEGIN)[0], page.split(END)[1]
     PAGE.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")
     sys.stdout.write(f"\n{tables}\n\n{PAGE}: written\n")
 

@@ -34,7 +34,7 @@ def main() -> int:
     runs = plan(corpus, config, [0])
     samples: list[float] = []
     done = threading.Event()
-    sampler = threading.Thread(target=_sample, args=(samples, done))
+    sampler = threading.Thread(target=_sample, args=(samples, done), daemon=True)
     with tempfile.TemporaryDirectory() as folder:
         cache = Path(folder) / "features"
         train_all(
@@ -52,8 +52,8 @@ def main() -> int:
     sys.stdout.write(
         f"{torch.cuda.get_device_name()}: ten folds in {seconds:.1f} s (goal 60), {epochs} epochs, "
         f"{1e3 * steps / epochs:.1f} ms an epoch, WA {100 * accuracy:.2f} %, "
-        f"utilisation {statistics.mean(samples or [0.0]):.0f} % (mean of {len(samples)} samples)\n"
-        f"outside epochs (models, scoring, reports, recording of steps): {seconds - steps / jobs:.1f} s\n"
+        f"utilisation {_utilisation(samples)}\n"
+        f"outside epochs (models, scoring, reports): {seconds - steps / jobs:.1f} s\n"
     )
     return 0
 
@@ -62,12 +62,20 @@ def _one_epoch(config: ExperimentConfig) -> ExperimentConfig:
     return config.model_copy(update={"training": config.training.model_copy(update={"epochs": 1})})
 
 
+def _utilisation(samples: list[float]) -> str:
+    if not samples:
+        return "not sampled: nvidia-smi gave no answer"
+    return f"{statistics.mean(samples):.0f} % (mean of {len(samples)} samples)"
+
+
 def _sample(samples: list[float], done: threading.Event) -> None:
     query = ["nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits"]
     while not done.wait(0.5):
-        answer = subprocess.run(query, capture_output=True, text=True, check=False)
-        if answer.returncode == 0:
+        try:
+            answer = subprocess.run(query, capture_output=True, text=True, check=True)
             samples.append(float(answer.stdout.splitlines()[0]))
+        except (OSError, subprocess.CalledProcessError, ValueError, IndexError):
+            return
 
 
 if __name__ == "__main__":

@@ -54,6 +54,8 @@ class LiteralMAGTFNet(nn.Module):
             )
             for _ in range(config.num_layers)
         )
+        for layer in self.layers:
+            layer.self_attn.dropout = 0.0  # ours has none on attention weights either (docs/paper.md)
         self.dense = nn.Linear(width, width)
         self.lld = nn.Sequential(
             nn.Linear(config.num_functionals, config.lld_hidden),

@@ -42,6 +42,7 @@ _ERRORS = (
     "DivergenceError",
     "DurationError",
     "EmptyAudioError",
+    "ExplainError",
     "InvalidSamplesError",
     "LabelError",
     "LeakError",

@@ -24,6 +24,7 @@ Exception
     │   └── LeakError              one utterance, recording, speaker or sentence on two sides
     ├── BundleError                a bundle that is incomplete, altered or of another version
     ├── DivergenceError            a training whose loss is no longer a number
+    ├── ExplainError               something that cannot be explained as asked
     ├── RunDirectoryError          a run directory that is in the way, or does not fit
     └── WorkerError                a process of several that the system killed
 """
@@ -168,6 +169,10 @@ class BundleError(MagtfnetError):
 
 class DivergenceError(MagtfnetError):
     """A training whose loss is no longer a number."""
+
+
+class ExplainError(MagtfnetError):
+    """A part that a model has not, a method or emotion that is not known, a recording without sound."""
 
 
 class RunDirectoryError(MagtfnetError):

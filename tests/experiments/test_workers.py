@@ -3,6 +3,11 @@
 import functools
 import os
 import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -59,9 +64,82 @@ def test_what_a_work_raises_is_raised_whole():
 
 def test_a_killed_process_is_named():
     with pytest.raises(
-        WorkerError, match="killed, perhaps for want of memory; go on with --resume and fewer --jobs"
+        WorkerError,
+        match="ended without a result, perhaps killed for want of memory; go on with --resume and fewer --jobs",
     ):
         list(side_by_side([die], Workers(1, 1), lambda *message: None))
+
+
+def wait_long(tell):
+    tell(os.getpid())
+    time.sleep(600)
+
+
+def ended(process, within=20):
+    deadline = time.monotonic() + within
+    while time.monotonic() < deadline:
+        if not alive(process):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def alive(process):
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+class LeftError(Exception):
+    pass
+
+
+def leave(number, process):
+    raise LeftError(process)
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are looked up in /proc: none here")
+def test_whoever_stops_listening_stops_the_work():
+    with pytest.raises(LeftError) as left:
+        list(side_by_side([wait_long], Workers(1, 1), leave))
+    assert ended(left.value.args[0])
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are looked up in /proc: none here")
+def test_workers_end_with_a_killed_parent(tmp_path):
+    script = tmp_path / "parent.py"
+    script.write_text(
+        textwrap.dedent(
+            """
+            import sys, time
+            from magtfnet.experiments.workers import Workers, side_by_side
+
+            def wait_long(tell):
+                import os
+                tell(os.getpid())
+                time.sleep(600)
+
+            if __name__ == "__main__":
+                list(side_by_side([wait_long], Workers(1, 1), lambda number, pid: print(pid, flush=True)))
+            """
+        )
+    )
+    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True) as parent:
+        worker = int(parent.stdout.readline())
+        assert alive(worker)
+        parent.kill()
+    assert ended(worker)
+
+
+def test_a_trial_that_fails_is_no_choice():
+    broken = CONFIG.model_copy(update={"model": CONFIG.model.model_copy(update={"name": "magtf_net"})})
+    object.__setattr__(broken.training, "batch_size", 10**9)  # no machine has memory for it
+    try:
+        assert steps_a_second(Workers(2, 1), broken, 3) == 0.0
+    finally:
+        object.__setattr__(broken.training, "batch_size", 32)
 
 
 def test_cores_are_shared_out():
@@ -91,8 +169,8 @@ def test_a_trial_takes_steps():
 
 def test_a_gpu_is_not_shared_unless_asked(monkeypatch):
     monkeypatch.setattr(cross_validation, "choose_device", lambda name: torch.device("cuda"))
-    assert cross_validation._workers(CONFIG, 3, 5, None).processes == 1
-    assert cross_validation._workers(CONFIG, 3, 5, 2).processes == 2
+    assert cross_validation._workers(CONFIG, 3, 5, None, Announce()).processes == 1
+    assert cross_validation._workers(CONFIG, 3, 5, 2, Announce()).processes == 2
 
 
 class Listener(Announce):

@@ -101,6 +101,16 @@ def counting(function, calls):
     return counted
 
 
+def test_threads_may_read_at_once(store, recordings):
+    from concurrent.futures import ThreadPoolExecutor
+
+    store.extract(recordings)
+    expected = [store[recording][0].copy() for recording in recordings]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda i: store[recordings[i % 6]][0], range(600)))
+    assert all(np.array_equal(frames, expected[i % 6]) for i, frames in enumerate(found))
+
+
 def test_frames_that_are_gone_are_named(store, recordings):
     store.extract(recordings)
     (store.folder / "lld.f32").write_bytes(b"")

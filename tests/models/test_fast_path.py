@@ -83,6 +83,16 @@ def test_linear_is_pytorchs(rows, inputs, outputs, leading, seed):
         torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
 
 
+def test_linear_takes_one_vector_and_refuses_second_derivatives():
+    layer = Linear(5, 4)
+    vector = torch.randn(5)
+    torch.testing.assert_close(layer(vector), functional.linear(vector, layer.weight, layer.bias))
+    features = torch.randn(3, 5, requires_grad=True)
+    (first,) = torch.autograd.grad(layer(features).square().sum(), features, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        first.sum().backward()
+
+
 def test_linear_layers_are_initialised_as_pytorchs():
     torch.manual_seed(3)
     ours = Linear(5, 4)

@@ -128,7 +128,7 @@ def test_a_device_sees_few_distinct_shapes(data):
     from magtfnet.features import Standardizer
     from magtfnet.training.resident import SHAPES, ResidentData
 
-    resident = ResidentData(data, Standardizer(40, 12, 24), torch.device("cpu"))
+    resident = ResidentData(data, Standardizer(40, 12, 24), torch.device("cpu"), ("log_mel", "lld"))
     shapes = {
         (len(indices), resident.frames_for(indices))
         for epoch in range(50)
@@ -142,7 +142,7 @@ def test_resident_batches_are_those_of_the_store_standardised(data):
     from magtfnet.training.resident import ResidentData
 
     standardizer = Standardizer(40, 12, 24).fit(data.batch(piece)[0] for piece in data.in_order())
-    resident = ResidentData(data, standardizer, torch.device("cpu"))
+    resident = ResidentData(data, standardizer, torch.device("cpu"), ("log_mel", "lld"))
     for indices in plan_batches(len(data), 8, seed=0):
         expected, classes = data.batch(indices)
         expected = standardizer(expected)

@@ -1,16 +1,21 @@
 """Steps: precision, threads that a run began with, and what a GPU does with them."""
 
+import copy
 import json
 
+import numpy as np
 import pytest
 import torch
 from tiny_model import TINY
 
 from magtfnet import create_model, load_config
 from magtfnet.experiments.run_directory import RunDirectory
-from magtfnet.features import FeatureBatch
-from magtfnet.training.optimizers import make_optimizer
-from magtfnet.training.steps import CapturedStep, Learner, PlainStep, make_step
+from magtfnet.features import FeatureBatch, FeatureStore, Standardizer
+from magtfnet.features.store import Recording
+from magtfnet.training.batches import TrainingData
+from magtfnet.training.optimizers import make_optimizer, restore
+from magtfnet.training.resident import ResidentData
+from magtfnet.training.steps import CapturedStep, Learner, _Recording, can_be_recorded
 from magtfnet.training.threads import threads
 
 
@@ -24,11 +29,12 @@ def batch():
     )
 
 
-def learner(*overrides, device="cpu"):
+def learner(*overrides, device="cpu", recorded=False):
     config = load_config(None, [*TINY, "model.dropout=0", *overrides])
     torch.manual_seed(0)
     model = create_model("magtf_net", num_classes=3, **config.model.overrides).to(device).train()
-    return Learner(model, make_optimizer(model, config.training, torch.device(device)), config.training)
+    optimizer = make_optimizer(model, config.training, torch.device(device), recorded=recorded)
+    return Learner(model, optimizer, config.training)
 
 
 def losses(learner, steps=30):
@@ -88,27 +94,98 @@ def test_a_resumed_run_has_the_threads_that_it_began_with(
     assert used == [3, 3]
 
 
-def test_a_cpu_takes_plain_steps():
-    assert isinstance(make_step(learner(), None, None, torch.device("cpu")), PlainStep)
+class Room:
+    """A training part of so many bytes."""
+
+    def __init__(self, size):
+        self.size = size
+
+    def num_bytes(self, names):
+        return self.size
+
+
+def test_what_can_be_recorded(monkeypatch):
+    model = learner().model
+    frames = create_model("magtf_net_frames", num_classes=3)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1_000, 2_000))
+    cuda = torch.device("cuda")
+    assert can_be_recorded(model, Room(249), cuda)
+    assert not can_be_recorded(model, Room(251), cuda)
+    assert not can_be_recorded(frames, Room(1), cuda)
+    assert not can_be_recorded(model, Room(1), torch.device("cpu"))
+
+
+@pytest.fixture
+def resident(tmp_path, generator, tiny_config):
+    """Twelve utterances of 20 to 31 frames, on the CPU."""
+    store = FeatureStore(tmp_path, tiny_config.audio, tiny_config.features)
+    recordings = [Recording(tmp_path / str(i)) for i in range(12)]
+    store.put(
+        (r, str(i), *(generator.normal(size=(20 + i, width)).astype(np.float32) for width in (40, 12)))
+        for i, r in enumerate(recordings)
+    )
+    data = TrainingData(store, recordings, [i % 3 for i in range(12)])
+    return lambda device: ResidentData(
+        data, Standardizer(40, 12, 24).to(device), torch.device(device), ("log_mel", "functionals")
+    )
+
+
+BATCHES = [[0, 1, 2], [3, 4, 5], [2, 1, 0], [9, 10, 11], [5, 3, 4], [11, 9, 10]]
+
+
+def test_each_shape_is_recorded_when_it_comes_again(resident, monkeypatch):
+    """The bookkeeping, with recordings that run as they are."""
+    recorded = []
+
+    class Graph:
+        def __init__(self, step, num_frames):
+            self.step, self.num_frames = step, num_frames
+
+        def replay(self):
+            self.loss.copy_(self.step._learn(self.indices, self.num_frames))
+
+    def record(step, indices, num_frames):
+        recorded.append((len(indices), num_frames))
+        graph = Graph(step, num_frames)
+        graph.indices, graph.loss = indices.clone(), torch.zeros(())
+        return _Recording(graph, graph.indices, graph.loss)
+
+    monkeypatch.setattr(CapturedStep, "_record", record)
+    step = CapturedStep(learner(), resident("cpu"))
+    found = [step(indices).item() for indices in BATCHES]
+    plain = learner()
+    data = resident("cpu")
+    expected = [
+        plain.learn(*data.batch(torch.tensor(indices), data.frames_for(indices))).item()
+        for indices in BATCHES
+    ]
+    assert found == expected
+    assert recorded == [(3, 24), (3, 32)]
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="recorded steps need a CUDA device: none here")
 @pytest.mark.parametrize("precision", ["float32", "bf16"])
-def test_recorded_steps_are_the_plain_ones(precision):
+def test_recorded_steps_are_the_plain_ones(resident, precision):
     """Without dropout both see the same numbers; the device only rounds differently."""
+    plain, data = learner(f"training.precision={precision}"), resident("cpu")
+    expected = [
+        plain.learn(*data.batch(torch.tensor(indices), data.frames_for(indices))).item()
+        for indices in BATCHES
+    ]
+    step = CapturedStep(
+        learner(f"training.precision={precision}", device="cuda", recorded=True), resident("cuda")
+    )
+    assert [step(indices).item() for indices in BATCHES] == pytest.approx(expected, abs=0.05)
+    assert all(recording is not None for recording in step.graphs.values())
 
-    class Resident:
-        device = torch.device("cuda")
 
-        def frames_for(self, indices):
-            return 50
-
-        def batch(self, indices, num_frames):
-            return batch().to(self.device), (torch.arange(6) % 3).to(self.device)
-
-    plain = losses(learner(f"training.precision={precision}"), 8)
-    recorded = CapturedStep(learner(f"training.precision={precision}", device="cuda"), Resident())
-    found = [recorded(list(range(6))).item() for _ in range(8)]
-    assert found == pytest.approx(plain, abs=0.05)
-    assert len(recorded.graphs) == 1
-    assert recorded.graphs[(6, 50)] is not None
+def test_a_checkpoint_does_not_decide_how_steps_are_computed():
+    first, second = learner(), learner()
+    losses(first, 2)
+    state = copy.deepcopy(first.optimizer.state_dict())
+    state["param_groups"][0]["fused"], state["param_groups"][0]["capturable"] = None, True
+    restore(second.optimizer, state)
+    group = second.optimizer.param_groups[0]
+    assert (group["fused"], group["capturable"]) == (True, False)
+    second.model.load_state_dict(first.model.state_dict())
+    assert losses(second, 2) == losses(first, 2)

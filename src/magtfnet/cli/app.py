@@ -9,7 +9,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from magtfnet import __version__
-from magtfnet.cli import check, corpora, demo, evaluate, predict, synthesize, train
+from magtfnet.cli import check, corpora, demo, evaluate, explain, predict, synthesize, train
 from magtfnet.errors import MagtfnetError, MissingExtraError
 
 INTERRUPTED = 130
@@ -24,6 +24,7 @@ for command in (
     train.train,
     evaluate.evaluate,
     predict.predict,
+    explain.explain,
     corpora.corpora,
     check.check,
     synthesize.synthesize,

@@ -20,6 +20,7 @@ from magtfnet.features import FeatureStore
 from magtfnet.progress import Progress, silent
 from magtfnet.training.device import choose_device
 from magtfnet.training.epoch_loop import Epoch
+from magtfnet.training.threads import threads
 from magtfnet.training.trainer import OnEpoch
 
 
@@ -95,7 +96,8 @@ def train_all(
         config: the experiment.
         resume: go on with what was begun there.
         cache: where features are kept; ``default_cache()`` where not given.
-        jobs: trainings side by side, each in a process of its own; None lets a short trial decide.
+        jobs: trainings side by side, each in a process of its own; None lets a short trial decide. A script that asks
+            for more than one needs the guard ``if __name__ == "__main__"``, as processes are spawned.
         announce: told what happens.
 
     Raises:
@@ -111,7 +113,7 @@ def train_all(
         directory.open(config, facts, resume=resume)
     folders = [run_dir / run.name if several else run_dir for run in runs]
     unfinished = [n for n, folder in enumerate(folders) if not RunDirectory(folder).complete]
-    workers = _workers(config, len(corpus.labels), len(unfinished), jobs)
+    workers = _workers(config, len(corpus.labels), len(unfinished), jobs, announce)
     trainings = [
         Training(corpus, run, folder, config, resume, store)
         for run, folder in zip(runs, folders, strict=True)
@@ -120,7 +122,8 @@ def train_all(
         announce.workers(workers)
         finished = _side_by_side(trainings, workers, announce)
     else:
-        finished = _one_by_one(trainings, announce)
+        with threads(workers.threads):
+            finished = _one_by_one(trainings, announce)
     if several:
         _write_pooled(directory, corpus, config, finished)
     return finished
@@ -157,11 +160,14 @@ class Training:
         return self.do(tell, silent)
 
 
-def _workers(config: ExperimentConfig, num_classes: int, trainings: int, jobs: int | None) -> Workers:
+def _workers(
+    config: ExperimentConfig, num_classes: int, trainings: int, jobs: int | None, announce: Announce
+) -> Workers:
     """Return how the trainings share the machine; several processes share a GPU only where the user says so."""
-    if trainings < 2 or (jobs is None and choose_device(config.training.device).type != "cpu"):
+    if trainings < 2 or jobs == 1 or (jobs is None and choose_device(config.training.device).type != "cpu"):
         return Workers(1, torch.get_num_threads())
     if jobs is None:
+        announce.progress("trial of processes", 0, 1)
         return best_workers(config, num_classes, trainings)
     return share_cores(min(jobs, trainings))
 

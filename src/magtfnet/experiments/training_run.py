@@ -105,10 +105,11 @@ def train(
         return _finished(run_name(split, seed), directory)
     split.save(directory.path / "split.csv")
     training = _data(store, split.train, corpus.labels)
-    if config.features.standardize:
-        standardizer.fit(training.batch(piece)[0] for piece in training.in_order())
+    began_with = directory.threads or torch.get_num_threads()
     try:
-        with threads(directory.threads or torch.get_num_threads()):
+        with threads(began_with):
+            if config.features.standardize:
+                standardizer.fit(training.batch(piece)[0] for piece in training.in_order())
             result = fit(
                 model,
                 standardizer,
@@ -129,7 +130,8 @@ def train(
     bundle = Bundle(
         model, standardizer, corpus.labels, config.audio, config.features, config.model, provenance=provenance
     )
-    report = score(EmotionRecognizer(bundle), store, split.test, run_name(split, seed))
+    with threads(began_with):
+        report = score(EmotionRecognizer(bundle), store, split.test, run_name(split, seed))
     _write_results(directory, corpus, split, bundle, result, report)
     return TrainedRun(run_name(split, seed), directory.path, report, result.history)
 

@@ -6,15 +6,19 @@ spawned, not forked, since torch's threads do not survive a fork.
 
 import multiprocessing
 import os
+import signal
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from pathlib import Path
+from threading import BrokenBarrierError, Thread
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from magtfnet.config import ExperimentConfig
 from magtfnet.errors import WorkerError
@@ -50,7 +54,17 @@ def share_cores(processes: int) -> Workers:
 
 def cores() -> int:
     """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(here, _quota()))
+
+
+def _quota() -> int:
+    """Return the cores that a container may use, as control groups (version 2) say it; many where they do not."""
+    try:
+        limit, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
+        return max(1, round(int(limit) / int(period)))
+    except (OSError, ValueError):
+        return 1_000_000
 
 
 def best_workers(config: ExperimentConfig, num_classes: int, trainings: int) -> Workers:
@@ -71,12 +85,14 @@ def best_workers(config: ExperimentConfig, num_classes: int, trainings: int) -> 
 def steps_a_second(workers: Workers, config: ExperimentConfig, num_classes: int) -> float:
     """Take a few training steps in all processes at once; return how many a second all took together."""
     barrier = multiprocessing.get_context("spawn").Barrier(workers.processes)
-    with _pool(workers, barrier) as pool:
+    pool = _pool(workers, barrier)
+    try:
         trials = [pool.submit(_trial, config, num_classes) for _ in range(workers.processes)]
-        try:
-            seconds = [trial.result() for trial in trials]
-        except BrokenProcessPool:  # too much for this machine
-            return 0.0
+        seconds = [trial.result() for trial in trials]
+    except (BrokenProcessPool, BrokenBarrierError, RuntimeError):  # too much for this machine
+        return 0.0
+    finally:
+        _stop(pool, at_once=True)
     return workers.processes / statistics.mean(seconds)
 
 
@@ -98,7 +114,8 @@ def side_by_side(
     pool = _pool(workers, messages)
     unfinished: dict[Future[Any], int] = {}
     try:
-        unfinished = {pool.submit(_do, number, work): number for number, work in enumerate(works)}
+        for number, work in enumerate(works):
+            unfinished[pool.submit(_do, number, work)] = number
         while unfinished:
             done, _ = wait(unfinished, POLL_SECONDS, FIRST_COMPLETED)
             while not messages.empty():
@@ -107,7 +124,8 @@ def side_by_side(
                 yield unfinished.pop(future), future.result()
     except BrokenProcessPool as error:
         raise WorkerError(
-            "a training process was killed, perhaps for want of memory; go on with --resume and fewer --jobs"
+            "a training process ended without a result, perhaps killed for want of memory; go on with --resume "
+            "and fewer --jobs (a script of your own needs the guard if __name__ == '__main__')"
         ) from error
     finally:
         _stop(pool, at_once=bool(unfinished))
@@ -132,9 +150,20 @@ def _stop(pool: ProcessPoolExecutor, *, at_once: bool) -> None:
 
 
 def _begin(threads: int, shared: Any) -> None:
+    """Set up a worker, which leaves Ctrl-C to its parent and ends when the parent has ended."""
     global _shared
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
     _shared = shared
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would write a run directory that somebody else may have resumed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _do(number: int, work: Work) -> Any:
@@ -143,21 +172,12 @@ def _do(number: int, work: Work) -> Any:
 
 def _trial(config: ExperimentConfig, num_classes: int) -> float:
     """Return the median seconds of a step, taken while all other processes of the pool take theirs."""
-    with seeded(0):
-        model, _ = build(num_classes, config.audio, config.features, config.model)
-        size = config.training.batch_size
-        sizes = model.config.model_dump()
-        features = FeatureBatch(
-            torch.randn(size, TRIAL_FRAMES, sizes["n_mels"]),
-            torch.randn(size, TRIAL_FRAMES, sizes["num_descriptors"]),
-            torch.randn(size, sizes["num_functionals"]),
-            torch.full((size,), TRIAL_FRAMES),
-        )
-    learner = Learner(
-        model.train(), make_optimizer(model, config.training, torch.device("cpu")), config.training
-    )
-    targets = torch.arange(size) % num_classes
-    learner.learn(features, targets)  # the first step sets everything up
+    try:
+        learner, features, targets = _trial_inputs(config, num_classes)
+        learner.learn(features, targets)  # the first step sets everything up
+    except BaseException:
+        _shared.abort()  # or the others would wait for this one
+        raise
     _shared.wait(LONGEST_START)
     seconds = []
     for _ in range(TRIAL_STEPS):
@@ -165,3 +185,18 @@ def _trial(config: ExperimentConfig, num_classes: int) -> float:
         learner.learn(features, targets)
         seconds.append(time.perf_counter() - start)
     return statistics.median(seconds)
+
+
+def _trial_inputs(config: ExperimentConfig, num_classes: int) -> tuple[Learner, FeatureBatch, Tensor]:
+    size = config.training.batch_size
+    with seeded(0):
+        model, _ = build(num_classes, config.audio, config.features, config.model)
+        sizes = model.config.model_dump()
+        features = FeatureBatch(
+            torch.randn(size, TRIAL_FRAMES, sizes["n_mels"]),
+            torch.randn(size, TRIAL_FRAMES, sizes["num_descriptors"]),
+            torch.randn(size, sizes["num_functionals"]),
+            torch.full((size,), TRIAL_FRAMES),
+        )
+    optimizer = make_optimizer(model, config.training, torch.device("cpu"))
+    return Learner(model.train(), optimizer, config.training), features, torch.arange(size) % num_classes

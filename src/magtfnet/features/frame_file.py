@@ -4,8 +4,10 @@ Read, not memory-mapped: pages of a mapping count as memory of the process, so t
 would seem to need, and under a limit would be refused, as much as the corpus holds.
 """
 
+import os
 import weakref
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 
@@ -15,17 +17,22 @@ Frames = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 
 
 class FrameFile:
-    """An open file of rows.
+    """An open file of rows, for one process; any of its threads may read.
 
     Args:
         path: what is read.
         width: numbers a row.
+
+    Raises:
+        OSError: it cannot be opened.
     """
 
     def __init__(self, path: Path, width: int) -> None:
         self.path = path
+        self.process = os.getpid()
         self.width = width
         self._file = path.open("rb", buffering=0)
+        self._turn = Lock()  # seek and read belong together
         weakref.finalize(self, self._file.close)
 
     def read_into(self, frames: Frames, first: int) -> None:
@@ -35,13 +42,14 @@ class FrameFile:
             StorageError: the file ends before the last row.
             OSError: it cannot be read.
         """
-        self._file.seek(first * self.width * 4)
         wanted = frames.data.cast("B")
-        while wanted:
-            got = self._file.readinto(wanted)
-            if not got:
-                raise StorageError(
-                    f"{self.path}: ends before the frames that its index promises; run again, "
-                    "what is missing is then computed anew"
-                )
-            wanted = wanted[got:]
+        with self._turn:
+            self._file.seek(first * self.width * 4)
+            while wanted:
+                got = self._file.readinto(wanted)
+                if not got:
+                    raise StorageError(
+                        f"{self.path}: ends before the frames that its index promises; run again, "
+                        "what is missing is then computed anew"
+                    )
+                wanted = wanted[got:]

@@ -77,11 +77,16 @@ def mel_filters(
 ) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
     """Return triangles (n_fft // 2 + 1, n_mels) of unit area over Hz, as ``librosa.filters.mel`` transposed."""
     bins = np.linspace(0.0, sample_rate / 2, n_fft // 2 + 1)
-    edges = _mel_to_hz(np.linspace(_hz_to_mel(f_min), _hz_to_mel(f_max), n_mels + 2))
+    edges = mel_edges(n_mels, f_min, f_max)
     below, centre, above = edges[:-2], edges[1:-1], edges[2:]
     rising = (bins[:, None] - below) / (centre - below)
     falling = (above - bins[:, None]) / (above - centre)
     return np.maximum(0.0, np.minimum(rising, falling)) * (2.0 / (above - below))
+
+
+def mel_edges(n_mels: int, f_min: float, f_max: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Return (n_mels + 2,) in Hz: band m rises from edge m to its peak at edge m + 1 and falls to edge m + 2."""
+    return _mel_to_hz(np.linspace(_hz_to_mel(f_min), _hz_to_mel(f_max), n_mels + 2))
 
 
 def _hz_to_mel(hz: float) -> float:

@@ -99,7 +99,11 @@ class FeatureStore:
         return self._entries[self._keys[recording]][1]
 
     def batch(self, recordings: Sequence[Recording]) -> FeatureBatch:
-        """Return the features of several recordings, padded to the longest."""
+        """Return the features of several recordings, padded to the longest.
+
+        Raises:
+            StorageError: the store cannot be read.
+        """
         places = [self._entries[self._keys[recording]] for recording in recordings]
         lengths = torch.tensor([count for _, count in places])
         log_mel, lld = (self._padded(name, places, int(lengths.max())) for name in ("log_mel", "lld"))
@@ -121,12 +125,15 @@ class FeatureStore:
 
     def _padded(self, name: str, places: Sequence[tuple[int, int]], longest: int) -> Tensor:
         """Return frames (B, T, width), zeros behind the shorter ones, each read to where it belongs."""
-        padded = np.zeros((len(places), longest, self._widths()[name]), np.float32)
+        padded = np.zeros((len(places), longest, self.widths()[name]), np.float32)
         try:
-            if name not in self._open:
-                self._open[name] = FrameFile(self._file(name), self._widths()[name])
+            file = self._open.get(name)
+            if (
+                file is None or file.process != os.getpid()
+            ):  # a forked process shares the place in an open file
+                file = self._open[name] = FrameFile(self._file(name), self.widths()[name])
             for frames, (first, count) in zip(padded, places, strict=True):
-                self._open[name].read_into(frames[:count], first)
+                file.read_into(frames[:count], first)
         except OSError as error:
             raise StorageError(_storage_message(self.folder, error)) from error
         return torch.from_numpy(padded)
@@ -200,19 +207,20 @@ class FeatureStore:
                 end = first + count
                 whole += len(line)
             os.truncate(index, whole)
-        for name, width in self._widths().items():
+        for name, width in self.widths().items():
             if self._file(name).exists():
                 os.truncate(self._file(name), end * width * 4)
         self._entries = entries
 
     def _held(self, name: str) -> int:
         file = self._file(name)
-        return file.stat().st_size // (4 * self._widths()[name]) if file.exists() else 0
+        return file.stat().st_size // (4 * self.widths()[name]) if file.exists() else 0
 
     def _file(self, name: str) -> Path:
         return self.folder / f"{name}.f32"
 
-    def _widths(self) -> dict[str, int]:
+    def widths(self) -> dict[str, int]:
+        """Return how many numbers a frame of each stored feature has."""
         return {"log_mel": self.features.log_mel.n_mels, "lld": len(self.front_end.lld.names)}
 
 

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
 import torch
 
@@ -15,6 +15,9 @@ from magtfnet.features.batch import pad_frames
 from magtfnet.labels import LabelSet
 from magtfnet.prediction import Prediction
 from magtfnet.recognizer.bundle import Bundle
+
+if TYPE_CHECKING:
+    from magtfnet.explain import Explanation
 
 Source = str | os.PathLike[str] | Waveform
 LONGEST = 600.0
@@ -82,6 +85,25 @@ class EmotionRecognizer:
                 waiting, durations, frames = [], [], 0
         yield from self._run(waiting, durations)
 
+    def explain(self, source: Source, *, label: str | None = None, method: str = "shapley") -> "Explanation":
+        """Return why a recording gets the emotion it gets.
+
+        Args:
+            source: a path or a waveform.
+            label: the emotion explained; the one predicted where not said.
+            method: ``shapley``, ``integrated_gradients`` or ``occlusion`` (see ``magtfnet.explain``).
+
+        Raises:
+            AudioError: a recording that cannot be used.
+            ExplainError: an unknown method or emotion, or a recording of digital silence alone.
+        """
+        from magtfnet.explain import explain
+
+        waveform, _ = self._read(source)
+        bundle = self.bundle
+        parts = (bundle.model, bundle.standardizer, self.front_end, bundle.labels)
+        return explain(*parts, waveform, label=label, method=method)
+
     def _raising(self, sources: Sequence[Source]) -> Iterator[Prediction]:
         for result in self.predict_each(sources):
             if isinstance(result, MagtfnetError):
@@ -89,6 +111,11 @@ class EmotionRecognizer:
             yield result
 
     def _features(self, source: Source) -> tuple[FeatureBatch, float]:
+        waveform, duration = self._read(source)
+        return self.front_end.extract(waveform), duration
+
+    def _read(self, source: Source) -> tuple[Waveform, float]:
+        """Return a recording as the front end takes it, and how long it was."""
         name = "waveform" if isinstance(source, Waveform) else Path(source)
         waveform = source if isinstance(source, Waveform) else read_audio(source)
         if not MIN_DURATION <= waveform.duration <= LONGEST:
@@ -97,7 +124,7 @@ class EmotionRecognizer:
                 f"{waveform.duration:.3f} s of audio",
                 f"give one utterance of {MIN_DURATION} to {LONGEST:g} s",
             )
-        return self.front_end.extract(prepare(waveform, self.bundle.audio, name)), waveform.duration
+        return prepare(waveform, self.bundle.audio, name), waveform.duration
 
     def _run(
         self, waiting: Sequence[FeatureBatch | MagtfnetError], durations: Sequence[float]

@@ -31,8 +31,17 @@ class TrainingData:
         return len(self.recordings)
 
     def batch(self, indices: Sequence[int]) -> tuple[FeatureBatch, Tensor]:
-        """Return the features of some utterances, padded to their longest, and their classes (B,)."""
+        """Return the features of some utterances, padded to their longest, and their classes (B,).
+
+        Raises:
+            StorageError: the store cannot be read.
+        """
         return self.store.batch([self.recordings[i] for i in indices]), self.targets[list(indices)]
+
+    def num_bytes(self, names: Sequence[str]) -> int:
+        """Return how much memory the named features of all real frames take."""
+        widths = self.store.widths()
+        return 4 * int(self.lengths.sum()) * sum(widths.get(name, 0) for name in names)
 
     def in_order(self) -> list[list[int]]:
         """Return all indices, the shortest utterances first, in pieces that are read at once."""

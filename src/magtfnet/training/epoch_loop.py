@@ -54,7 +54,8 @@ class EpochLoop:
         """
         self.model.train()
         scores = "" if before is None else _scores(before)
-        total, seen, mean = torch.zeros((), device=self.device, dtype=torch.float64), 0, ""
+        kind = torch.float32 if self.device.type == "mps" else torch.float64  # MPS has no more digits
+        total, seen, mean = torch.zeros((), device=self.device, dtype=kind), 0, ""
         batches = plan_batches(count, self.config.batch_size, derived_seed(seed, epoch))
         with seeded(seed, epoch):
             for done, indices in enumerate(batches, start=1):

@@ -1,7 +1,6 @@
 """A part of a split that stays on the device: an epoch copies indices, not features."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -20,26 +19,31 @@ class ResidentData:
         data: what is read, once.
         standardizer: fitted, on ``device``.
         device: where the features stay.
+        names: of the features that the model takes; others are left away.
     """
 
-    def __init__(self, data: TrainingData, standardizer: Standardizer, device: torch.device) -> None:
-        frames: list[FeatureBatch] = []
-        order = [index for piece in data.in_order() for index in piece]
-        for piece in data.in_order():
-            frames.append(standardizer(data.batch(piece)[0].to(device)))
+    def __init__(
+        self, data: TrainingData, standardizer: Standardizer, device: torch.device, names: Sequence[str]
+    ) -> None:
         self.device = device
         self.counts = data.lengths
         self.longest = int(data.lengths.max())
         self.targets = data.targets.to(device)
         self.lengths = torch.from_numpy(data.lengths).to(device)
-        place = torch.empty(len(order), dtype=torch.long)
-        place[order] = torch.arange(len(order))  # where each utterance stands among those read
-        self.functionals = torch.cat([batch.functionals for batch in frames])[place.to(device)]
-        self.log_mel, self.lld = (
-            torch.cat([_real(getattr(batch, name), batch.lengths) for batch in frames])
-            for name in ("log_mel", "lld")
-        )
-        ends = torch.cumsum(torch.cat([batch.lengths for batch in frames]), 0)[place.to(device)]
+        order: list[int] = []
+        functionals: list[Tensor] = []
+        frames: dict[str, list[Tensor]] = {name: [] for name in ("log_mel", "lld") if name in names}
+        for piece in data.in_order():
+            batch = standardizer(data.batch(piece)[0].to(device))
+            order += piece
+            functionals.append(batch.functionals)
+            for name, kept in frames.items():
+                kept.append(_real(getattr(batch, name), batch.lengths))
+        place = torch.empty(len(order), dtype=torch.long, device=device)
+        place[order] = torch.arange(len(order), device=device)  # where each utterance stands among those read
+        self.functionals = torch.cat(functionals)[place]
+        self.frames = {name: torch.cat(kept) for name, kept in frames.items()}
+        ends = torch.cumsum(self.lengths[order], dim=0)[place]
         self.starts = ends - self.lengths
 
     def frames_for(self, indices: Sequence[int]) -> int:
@@ -51,11 +55,16 @@ class ResidentData:
         """Return the features of utterances (B,) padded to ``num_frames``, and their classes; all on the device."""
         lengths = self.lengths[indices]
         steps = torch.arange(num_frames, device=indices.device)
-        rows = (self.starts[indices].unsqueeze(1) + steps).clamp_max(len(self.log_mel) - 1)  # (B, T)
-        real = (steps < lengths.unsqueeze(1)).unsqueeze(-1)
-        batch = FeatureBatch(self.log_mel[rows], self.lld[rows], self.functionals[indices], lengths)
-        zeros = {name: torch.where(real, getattr(batch, name), 0.0) for name in ("log_mel", "lld")}
-        return replace(batch, **zeros), self.targets[indices]
+        real = steps < lengths.unsqueeze(1)  # (B, T)
+        rows = torch.where(real, self.starts[indices].unsqueeze(1) + steps, 0)
+        frames = {
+            name: torch.where(real.unsqueeze(-1), values[rows], 0.0) for name, values in self.frames.items()
+        }
+        nothing = torch.zeros(*real.shape, 0, device=indices.device)
+        batch = FeatureBatch(
+            frames.get("log_mel", nothing), frames.get("lld", nothing), self.functionals[indices], lengths
+        )
+        return batch, self.targets[indices]
 
 
 def _real(frames: Tensor, lengths: Tensor) -> Tensor:

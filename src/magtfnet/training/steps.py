@@ -5,6 +5,7 @@ them. So the whole step is recorded as a CUDA graph the second time that a shape
 once. The first time a shape occurs the step runs as it is, which also gives the optimiser its state.
 """
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -18,6 +19,9 @@ from magtfnet.features import FeatureBatch, Standardizer
 from magtfnet.models import Model
 from magtfnet.training.batches import TrainingData
 from magtfnet.training.resident import ResidentData
+
+SHARE_OF_MEMORY = 0.25
+"""Of the device's free memory that the training part may take; a larger one is read batch by batch."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,9 @@ class CapturedStep:
         numbers = torch.tensor(indices)
         if shape not in self.graphs:
             self.graphs[shape] = None
-            return self._learn(numbers.to(self.data.device), num_frames)
+            with warnings.catch_warnings():  # torch wonders why a capturable optimiser steps without a graph
+                warnings.filterwarnings("ignore", message=".*capturable")
+                return self._learn(numbers.to(self.data.device), num_frames)
         recording = self.graphs[shape]
         if recording is None:
             recording = self.graphs[shape] = self._record(numbers, num_frames)
@@ -122,11 +128,12 @@ class _Recording:
     loss: Tensor
 
 
-def make_step(learner: Learner, data: TrainingData, standardizer: Standardizer, device: torch.device) -> Step:
-    """Return the fastest step for a device.
+def can_be_recorded(model: Model, data: TrainingData, device: torch.device) -> bool:
+    """Return whether steps on a device can be recorded, and the training part fits there.
 
     Descriptors frame by frame go through layers whose shape depends on the data, which cannot be recorded.
     """
-    if device.type == "cuda" and "lld" not in learner.model.inputs:
-        return CapturedStep(learner, ResidentData(data, standardizer, device))
-    return PlainStep(learner, data, standardizer, device)
+    if device.type != "cuda" or "lld" in model.inputs:
+        return False
+    free, _ = torch.cuda.mem_get_info(device)
+    return data.num_bytes(model.inputs) < SHARE_OF_MEMORY * free

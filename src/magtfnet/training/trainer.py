@@ -22,8 +22,9 @@ from magtfnet.progress import Progress, silent
 from magtfnet.training.batches import TrainingData
 from magtfnet.training.checkpoint import DAMAGED, load_checkpoint, save_checkpoint
 from magtfnet.training.epoch_loop import Epoch, EpochLoop
-from magtfnet.training.optimizers import make_optimizer
-from magtfnet.training.steps import Learner, make_step
+from magtfnet.training.optimizers import make_optimizer, restore
+from magtfnet.training.resident import ResidentData
+from magtfnet.training.steps import CapturedStep, Learner, PlainStep, Step, can_be_recorded
 
 OnEpoch = Callable[[Epoch], None]
 
@@ -93,11 +94,15 @@ def fit(
     """
     model.to(device)
     standardizer.to(device)
-    optimizer = make_optimizer(model, config, device)
+    recorded = can_be_recorded(model, training, device)
+    optimizer = make_optimizer(model, config, device, recorded=recorded)
     result = FitResult()
     if checkpoint is not None and checkpoint.exists():
         result = _resume(checkpoint, model, optimizer)
-    step = make_step(Learner(model, optimizer, config), training, standardizer, device)
+    learner = Learner(model, optimizer, config)
+    step: Step = PlainStep(learner, training, standardizer, device)
+    if recorded:
+        step = CapturedStep(learner, ResidentData(training, standardizer, device, model.inputs))
     loop = EpochLoop(model, standardizer, config, device, progress)
     while len(result.history) < config.epochs and result.epochs_without_gain() < config.patience:
         epoch, start = len(result.history) + 1, time.perf_counter()
@@ -129,7 +134,7 @@ def _resume(checkpoint: Path, model: nn.Module, optimizer: optim.Optimizer) -> F
     state = load_checkpoint(checkpoint)
     try:
         model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
+        restore(optimizer, state["optimizer"])
         wa, negative_loss = state["best_score"]
         return FitResult(state["history"], state["best_epoch"], (wa, negative_loss), state["best_weights"])
     except (KeyError, TypeError, ValueError, RuntimeError) as error:

@@ -9,12 +9,14 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 ONEDNN: bool = torch._C._has_mkldnn and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 
 NARROW = 64
+"""Columns below which oneDNN is slower than MKL for the gradient of a weight."""
 
 
 class Linear(nn.Linear):
@@ -27,19 +29,15 @@ class Linear(nn.Linear):
 
 def linear(features: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """Return ``features @ weight.T + bias``: (..., I), (O, I), (O,) to (..., O)."""
-    if (
-        ONEDNN
-        and _plain_float32(features)
-        and _plain_float32(weight)
-        and not torch.is_autocast_enabled("cpu")
-    ):
+    if ONEDNN and features.dim() > 1 and _plain_float32(features, weight):
         product: Tensor = _Product.apply(features, weight, bias)  # type: ignore[no-untyped-call]
         return product
     return functional.linear(features, weight, bias)
 
 
-def _plain_float32(tensor: Tensor) -> bool:
-    return tensor.dtype == torch.float32 and tensor.device.type == "cpu"
+def _plain_float32(*tensors: Tensor) -> bool:
+    plain = all(tensor.dtype == torch.float32 and tensor.device.type == "cpu" for tensor in tensors)
+    return plain and not torch.is_autocast_enabled("cpu")
 
 
 def _onednn(features: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -64,6 +62,7 @@ class _Product(torch.autograd.Function):
         return _onednn(features, weight, bias)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
         features, weight = ctx.saved_tensors
         rows = gradient.flatten(0, -2)

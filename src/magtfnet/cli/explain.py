@@ -1,0 +1,217 @@
+"""``magtfnet explain``: why each recording gets the emotion it gets, or what matters over a corpus."""
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from magtfnet.cli.options import AsJson, Cache
+from magtfnet.cli.terminal import progress_bar, say, show
+from magtfnet.errors import ExplainError, MagtfnetError
+
+if TYPE_CHECKING:
+    from magtfnet.explain import Explanation
+    from magtfnet.recognizer import EmotionRecognizer
+
+
+class Method(StrEnum):
+    """What ``--method`` may be."""
+
+    SHAPLEY = "shapley"
+    INTEGRATED_GRADIENTS = "integrated_gradients"
+    OCCLUSION = "occlusion"
+
+
+def explain(
+    bundle: Annotated[
+        Path,
+        typer.Argument(help="A bundle; with --corpus also a run directory with several, which are compared."),
+    ],
+    out: Annotated[Path, typer.Option("--out", help="The folder of the pages.")],
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Recordings: WAV, FLAC, OGG, MP3, AIFF; a page each.")
+    ] = None,
+    corpus: Annotated[
+        tuple[str, Path] | None,
+        typer.Option(metavar="NAME ROOT", help="Explain a corpus instead: what matters, emotion by emotion."),
+    ] = None,
+    per_emotion: Annotated[
+        int | None,
+        typer.Option(min=1, help="With --corpus: recordings explained of each emotion; 5 if not given."),
+    ] = None,
+    emotion: Annotated[
+        str | None, typer.Option(help="With recordings: the emotion explained, without it the one predicted.")
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="With recordings: measure whether the explanation is true.")
+    ] = False,
+    method: Annotated[
+        Method | None,
+        typer.Option(
+            help="How players are weighed: shapley, with --corpus integrated_gradients, if not given."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    cache: Cache = None,
+) -> None:
+    """Write pages: where in time and frequency, and in which descriptors, an emotion is heard.
+
+    A bad recording is reported and the rest still done. Exit code 0 where all were done, 1 where some could not be.
+    """
+    if out.exists() and not out.is_dir():
+        raise ExplainError(f"{out}: a file where a folder was expected; choose another --out")
+    if (corpus is None) == (not files):
+        found = "both" if files else "neither"
+        raise ExplainError(f"recordings or --corpus NAME ROOT, found {found}; give one of them")
+    if corpus is not None and (emotion is not None or check):
+        raise ExplainError("--emotion and --check are of single recordings; leave them away with --corpus")
+    if corpus is None and per_emotion is not None:
+        raise ExplainError("--per-emotion is of a corpus; leave it away")
+    if corpus is not None:
+        _explain_corpus(
+            bundle, corpus, out, per_emotion or 5, method or Method.INTEGRATED_GRADIENTS, cache, as_json
+        )
+    else:
+        _explain_files(
+            bundle, files or [], out, emotion, method or Method.SHAPLEY, check=check, as_json=as_json
+        )
+
+
+def _explain_files(
+    bundle: Path,
+    files: list[Path],
+    out: Path,
+    emotion: str | None,
+    method: Method,
+    *,
+    check: bool,
+    as_json: bool,
+) -> None:
+    pages = _pages(files, out)
+    _refuse_there(pages)
+    from magtfnet.explain.page import explanation_page
+    from magtfnet.explain.words import in_words
+    from magtfnet.recognizer import EmotionRecognizer
+    from magtfnet.writing import write_whole
+
+    recognizer = EmotionRecognizer.load(bundle)
+    if emotion is not None and emotion not in recognizer.labels.classes:
+        raise ExplainError(
+            f"unknown emotion '{emotion}', expected one of {', '.join(recognizer.labels.classes)}"
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    results: list[dict[str, Any]] = []
+    failed = 0
+    with progress_bar() as progress:
+        for number, (file, page) in enumerate(zip(files, pages, strict=True), start=1):
+            try:
+                explanation = recognizer.explain(file, label=emotion, method=method.value)
+            except MagtfnetError as error:
+                failed += 1
+                say(f"magtfnet: {' '.join(str(error).split())}")
+                results.append({"file": str(file), "error": str(error)})
+                continue
+            truth = _checked(recognizer, explanation) if check else {}
+            words = [*in_words(explanation), *truth.pop("words", [])]
+            write_whole(page, explanation_page(f"{file.name}: {explanation.label}", explanation, words))
+            results.append({"file": str(file), "page": str(page), **explanation.to_dict(), **truth})
+            if not as_json:
+                show(f"{page}: {' '.join(words)}")
+            progress("recordings", number, len(files))
+    if as_json:
+        show(json.dumps(results, indent=2, ensure_ascii=False))
+    if failed:
+        say(f"magtfnet: {failed} of {len(files)} recordings could not be explained")
+        raise typer.Exit(1)
+
+
+def _checked(recognizer: "EmotionRecognizer", explanation: "Explanation") -> dict[str, Any]:
+    """Return the measures of an explanation's truth, and sentences that say them."""
+    from magtfnet.explain.faithfulness import curves, randomised_correlation
+
+    game, values = explanation.game(recognizer.bundle.model), explanation.attribution.values
+    measured = curves(game, values)
+    correlation = randomised_correlation(game, values, explanation.attribution.method)
+    sentence = (
+        f"Taking the strongest players away first lowers the logit by {measured.deletion_gain:+.2f} more, in the mean, "
+        f"than random orders; adding them first raises it by {measured.insertion_gain:+.2f} more. With the weights "
+        f"shuffled the explanation's rank correlation with this one is {correlation:.2f} "
+        "(near 1 it would show the recording, not the model)."
+    )
+    return {
+        "deletion_gain": measured.deletion_gain,
+        "insertion_gain": measured.insertion_gain,
+        "randomised_correlation": correlation,
+        "words": [sentence],
+    }
+
+
+def _explain_corpus(
+    path: Path,
+    named: tuple[str, Path],
+    out: Path,
+    per_emotion: int,
+    method: Method,
+    cache: Path | None,
+    as_json: bool,
+) -> None:
+    page = out / f"{named[0]}.html"
+    _refuse_there([page])
+    from magtfnet.corpora import load_corpus
+    from magtfnet.experiments.explaining import explain_corpus, find_bundles
+    from magtfnet.explain.corpus_page import agreement_notes, corpus_page
+    from magtfnet.recognizer import EmotionRecognizer
+    from magtfnet.writing import write_whole
+
+    recognizers = [EmotionRecognizer.load(folder) for folder in find_bundles(path).values()]
+    corpus = load_corpus(named[0], named[1], allow_incomplete=True)
+    with progress_bar() as progress:
+        found = explain_corpus(
+            recognizers, corpus, per_emotion=per_emotion, method=method.value, cache=cache, progress=progress
+        )
+    what = (
+        f"{per_emotion} recordings of each emotion of {corpus.info.title} (drawn by lot, seed 0), "
+        f"{len(recognizers)} model{'s' * (len(recognizers) > 1)}, {method.value.replace('_', ' ')}. "
+        "± is the standard deviation over models."
+    )
+    out.mkdir(parents=True, exist_ok=True)
+    write_whole(
+        page,
+        corpus_page(
+            f"What matters to the model on {corpus.name}",
+            what,
+            found.profiles,
+            found.vectors,
+            found.groups,
+            found.shares,
+        ),
+    )
+    if as_json:
+        show(json.dumps(found.to_dict(), indent=2, ensure_ascii=False))
+        return
+    for kind in ("bands", "descriptors"):
+        for note in agreement_notes({name: parts[kind] for name, parts in found.profiles.items()}):
+            show(f"{kind}: {note}")
+    for name, shares in found.shares.items():
+        show(f"fused vectors: {100 * sum(shares) / len(shares):.1f} % of their variance by {name}")
+    show(f"page: {page}")
+
+
+def _refuse_there(pages: list[Path]) -> None:
+    for page in pages:
+        if page.exists():
+            raise ExplainError(f"{page}: is there already; remove it or choose another --out")
+
+
+def _pages(files: list[Path], out: Path) -> list[Path]:
+    """Return a page for each file; files of one name get numbers."""
+    pages: list[Path] = []
+    for file in files:
+        page, number = out / f"{file.stem}.html", 1
+        while page in pages:
+            number += 1
+            page = out / f"{file.stem}_{number}.html"
+        pages.append(page)
+    return pages

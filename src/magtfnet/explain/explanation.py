@@ -1,0 +1,179 @@
+"""An explanation: one recording, one model, one emotion; players, what each adds, and what happened inside."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from magtfnet.audio import Waveform
+from magtfnet.errors import ExplainError
+from magtfnet.explain.attribution import METHODS, SHAPLEY_LONGEST, Attribution, Game, attribute
+from magtfnet.explain.inside import Inside, look_inside
+from magtfnet.explain.players import Players, find_players
+from magtfnet.features import FeatureBatch, FrontEnd, Standardizer
+from magtfnet.features.log_mel import mel_edges
+from magtfnet.labels import LabelSet
+from magtfnet.models import Model
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a model gives a recording the emotion it gives.
+
+    Args:
+        label: the emotion explained.
+        probabilities: of every emotion, for the recording as it is explained.
+        waveform: what was explained: mono, without digital silence before and after it.
+        trimmed: seconds of digital silence that were cut off before and behind it.
+        features: of it, not standardised.
+        standardized: the same, as the model takes them.
+        players: pieces of time, bands, descriptors.
+        hertz: (bands + 1,), where each group of mel bands begins, and where the last one ends.
+        attribution: what each adds to the label's logit.
+        inside: what happened in the model.
+        note: what was done otherwise than asked, and why; empty where nothing was.
+    """
+
+    label: str
+    probabilities: dict[str, float]
+    waveform: Waveform
+    trimmed: tuple[float, float]
+    features: FeatureBatch
+    standardized: FeatureBatch
+    players: Players
+    hertz: tuple[float, ...]
+    attribution: Attribution
+    inside: Inside
+    note: str = ""
+
+    @property
+    def deviations(self) -> Tensor:
+        """Return (descriptors,): how many deviations each descriptor's mean lies above that of the training part."""
+        return self.standardized.functionals[0, : len(self.players.descriptors)]
+
+    def game(self, model: Model) -> Game:
+        """Return the logit explained as a function of who is present, for this model or another of its kind."""
+        return Game(model, self.standardized, self.players, list(self.probabilities).index(self.label))
+
+    @property
+    def seconds(self) -> tuple[float, ...]:
+        """Where each piece of time begins, and where the last one ends, in the recording as it was given."""
+        step = self.waveform.duration / int(self.features.lengths[0])
+        return tuple(round(self.trimmed[0] + step * edge, 4) for edge in self.players.edges)
+
+    def by_piece(self) -> Tensor:
+        """Return what each piece of time adds, all bands together, (pieces,)."""
+        return self.players.cells(self.attribution.values).sum(dim=1)
+
+    def by_band(self) -> Tensor:
+        """Return what each band adds, all pieces together, (bands,)."""
+        return self.players.cells(self.attribution.values).sum(dim=0)
+
+    def by_descriptor(self) -> dict[str, float]:
+        """Return what each low-level descriptor adds."""
+        values = self.attribution.values[self.players.num_cells :].tolist()
+        return dict(zip(self.players.descriptors, values, strict=True))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data: seconds, Hz, logits."""
+        return {
+            "label": self.label,
+            "probabilities": self.probabilities,
+            "method": self.attribution.method,
+            "logit": self.attribution.logit,
+            "baseline_logit": self.attribution.baseline,
+            "seconds": list(self.seconds),
+            "hertz": list(self.hertz),
+            "cells": self.players.cells(self.attribution.values).tolist(),
+            "descriptors": self.by_descriptor(),
+            "scales": dict(
+                zip(map(str, self.inside.scale_spans), self.inside.scale_weights.tolist(), strict=True)
+            ),
+            "trimmed_seconds": list(self.trimmed),
+            "note": self.note,
+        }
+
+
+def explain(
+    model: Model,
+    standardizer: Standardizer,
+    front_end: FrontEnd,
+    labels: LabelSet,
+    waveform: Waveform,
+    *,
+    label: str | None = None,
+    method: str = "shapley",
+) -> Explanation:
+    """Explain one recording.
+
+    Args:
+        model: in evaluation mode.
+        standardizer: fitted.
+        front_end: computes what ``standardizer`` takes.
+        labels: classes in the order of the logits.
+        waveform: mono, at the front end's rate.
+        label: the emotion explained; the one that the model gives where not said.
+        method: one of ``METHODS``.
+
+    Raises:
+        ExplainError: an unknown method or emotion, or a recording of digital silence alone.
+    """
+    if method not in METHODS:
+        raise ExplainError(f"unknown method '{method}', expected one of {', '.join(METHODS)}")
+    if label is not None and label not in labels.classes:
+        raise ExplainError(f"unknown emotion '{label}', expected one of {', '.join(labels.classes)}")
+    kept, trimmed = without_silence(waveform)
+    features = front_end.extract(kept)
+    standardized = standardizer(features)
+    standardized = FeatureBatch(*(tensor.clone() for tensor in vars(standardized).values()))
+    with torch.no_grad():
+        logits = model(**standardized.inputs(model.inputs))[0]
+    probabilities = dict(zip(labels.classes, logits.double().softmax(dim=-1).tolist(), strict=True))
+    label = label or max(probabilities, key=lambda name: probabilities[name])
+    players = find_players(features, front_end.lld.names)
+    count, note = int(features.lengths[0]), ""
+    if method == "shapley" and count > SHAPLEY_LONGEST:
+        note = (
+            f"{kept.duration:.0f} s are too long for Shapley values, which stop at {SHAPLEY_LONGEST / 100:.0f} s: "
+            "integrated gradients instead"
+        )
+        method = "integrated_gradients"
+    attribution = attribute(Game(model, standardized, players, labels.classes.index(label)), method)
+    return Explanation(
+        label,
+        probabilities,
+        kept,
+        trimmed,
+        features,
+        standardized,
+        players,
+        _hertz(front_end, players),
+        attribution,
+        look_inside(model, standardized),
+        note,
+    )
+
+
+def _hertz(front_end: FrontEnd, players: Players) -> tuple[float, ...]:
+    config = front_end.config.log_mel
+    edges = mel_edges(config.n_mels, config.f_min, config.f_max)
+    centred = [0, *(band for band in players.bands[1:-1]), config.n_mels + 1]
+    return tuple(float(edges[band]) for band in centred)
+
+
+def without_silence(waveform: Waveform) -> tuple[Waveform, tuple[float, float]]:
+    """Return a mono waveform without the zeros before and behind it, and how many seconds these were.
+
+    What is explained must not depend on how much nothing was recorded around it.
+
+    Raises:
+        ExplainError: nothing but zeros.
+    """
+    sounding = waveform.samples.nonzero()[0]
+    if not len(sounding):
+        raise ExplainError("a recording of digital silence; give one with sound in it")
+    first, end = int(sounding[0]), int(sounding[-1]) + 1
+    rate = waveform.sample_rate
+    kept = Waveform(waveform.samples[first:end], rate)
+    return kept, (first / rate, (len(waveform.samples) - end) / rate)

@@ -1,0 +1,158 @@
+"""What happens inside a model in one forward pass: scales, graph, attention. Padding is never part of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from magtfnet.errors import ExplainError
+from magtfnet.features import FeatureBatch
+from magtfnet.models import Model
+from magtfnet.models.blocks.graph_block import GraphBlock
+from magtfnet.models.blocks.multi_scale_conv import MultiScaleConv
+from magtfnet.models.blocks.squeeze_excitation import SqueezeExcitation
+from magtfnet.models.blocks.transformer_encoder import SelfAttention
+
+PARTS: dict[str, type[nn.Module]] = {
+    "scales": MultiScaleConv,
+    "graph": GraphBlock,
+    "attention": SelfAttention,
+}
+HAVE = "magtf_net and its variants have it"
+
+
+@dataclass(frozen=True)
+class Inside:
+    """What one utterance does to the parts of a model; empty where the model has no such part.
+
+    Args:
+        scale_spans: frames that each kernel sees.
+        scale_weights: (scales,), the mean weight in (0, 1) that squeeze and excitation gives each kernel's channels.
+        adjacency: (N, N) or (D, D), each row summing to 1: from which node to which a message goes.
+        node_bands: (N, M), each row summing to 1: the share of each mel band in what a node draws on.
+        attention: (layers, heads, T, T), each row summing to 1: how much frame i looks at frame j.
+    """
+
+    scale_spans: tuple[int, ...] = ()
+    scale_weights: Tensor = field(default_factory=lambda: torch.zeros(0))
+    adjacency: Tensor = field(default_factory=lambda: torch.zeros(0, 0))
+    node_bands: Tensor = field(default_factory=lambda: torch.zeros(0, 0))
+    attention: Tensor = field(default_factory=lambda: torch.zeros(0, 0, 0, 0))
+
+    @property
+    def frame_relevance(self) -> Tensor:
+        """Return (T,), summing to 1: the attention that each frame receives, over all layers, heads and frames."""
+        if not self.attention.numel():
+            return torch.zeros(0)
+        return self.attention.mean(dim=(0, 1, 2))
+
+
+def look_inside(model: Model, features: FeatureBatch) -> Inside:
+    """Return what one utterance does inside a model.
+
+    Args:
+        model: in evaluation mode.
+        features: of one utterance, standardised; what is beyond its length is not looked at.
+
+    Raises:
+        ExplainError: more than one utterance.
+    """
+    if len(features) != 1:
+        raise ExplainError(f"{len(features)} utterances at once; look inside a model with one of them")
+    seen: dict[type[nn.Module], list[Tensor]] = {SqueezeExcitation: [], SelfAttention: []}
+    hooks = []
+    for module in model.modules():
+        if isinstance(module, SqueezeExcitation):
+            hooks.append(module.register_forward_hook(_keep(seen[SqueezeExcitation])))
+        elif isinstance(module, SelfAttention):
+            hooks.append(module.query_key_value.register_forward_hook(_keep(seen[SelfAttention])))
+    try:
+        with torch.no_grad():
+            model(**features.inputs(model.inputs))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    scales, graph = _only(model, MultiScaleConv), _only(model, GraphBlock)
+    attentions = [module for module in model.modules() if isinstance(module, SelfAttention)]
+    found: dict[str, Any] = {}
+    if isinstance(scales, MultiScaleConv):
+        found["scale_spans"] = tuple(
+            int(convolution.kernel_size[0])  # type: ignore[index]
+            for convolution in scales.convolutions
+        )
+        found["scale_weights"] = torch.stack([weights.mean() for weights in seen[SqueezeExcitation]])
+    if isinstance(graph, GraphBlock):
+        found["adjacency"] = graph.adjacency().detach()
+        if isinstance(scales, MultiScaleConv):
+            found["node_bands"] = _node_bands(scales, graph)
+    if attentions:
+        found["attention"] = torch.stack(
+            [
+                _weights(values, module.num_heads)
+                for values, module in zip(seen[SelfAttention], attentions, strict=True)
+            ]
+        )
+    return Inside(**found)
+
+
+def require(model: Model, part: str) -> None:
+    """Refuse a model without a part of ``PARTS``.
+
+    Raises:
+        ExplainError: it has none; the message says which models do.
+    """
+    if _only(model, PARTS[part]) is None:
+        raise ExplainError(f"this model has no {part} to look at; {HAVE}")
+
+
+def _keep(values: list[Tensor]) -> Callable[[nn.Module, object, Tensor], None]:
+    return lambda module, inputs, output: values.append(output.detach())
+
+
+def _only(model: nn.Module, kind: type[nn.Module]) -> nn.Module | None:
+    return next((module for module in model.modules() if isinstance(module, kind)), None)
+
+
+def _weights(query_key_value: Tensor, num_heads: int) -> Tensor:
+    """Return the attention weights (H, T, T) of projected frames of one utterance, packed (T, 3 D) or (1, T, 3 D)."""
+    frames = query_key_value.flatten(0, -2)
+    query, key, _ = frames.view(len(frames), 3, num_heads, -1).permute(1, 2, 0, 3).unbind(0)
+    weights: Tensor = (query @ key.transpose(1, 2) * query.shape[-1] ** -0.5).softmax(dim=-1)
+    return weights
+
+
+def _node_bands(scales: MultiScaleConv, graph: GraphBlock) -> Tensor:
+    """Return (N, M): absolute weights along all paths from mel bands through convolutions and fusion to each node.
+
+    The nonlinearities between are taken as they would pass everything: this is what a node can draw on, not
+    what it draws from one utterance.
+    """
+    with torch.no_grad():
+        kernels, _ = scales._kernels()
+        by_band = kernels.abs().view(len(kernels), scales.span, -1).sum(dim=1)  # (branches * C, M)
+        by_feature = scales.fusion.weight.abs() @ by_band  # (D, M)
+        weight, _ = graph._folded()
+        nodes = weight.abs().view(graph.num_nodes, -1, weight.shape[1]).sum(dim=1)  # (N, D)
+        drawn: Tensor = nodes @ by_feature
+        return drawn / drawn.sum(dim=1, keepdim=True)
+
+
+def fused_vectors(model: Model, features: FeatureBatch) -> Tensor:
+    """Return (B, D): what the classifier of a model sees of each utterance.
+
+    Raises:
+        ExplainError: the model has no layer called ``classifier``.
+    """
+    classifier = getattr(model, "classifier", None)
+    if not isinstance(classifier, nn.Module):
+        raise ExplainError(f"this model has no classifier to look at; {HAVE}")
+    seen: list[Tensor] = []
+    hook = classifier.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].detach()))
+    try:
+        with torch.no_grad():
+            model(**features.inputs(model.inputs))
+    finally:
+        hook.remove()
+    return seen[0]

@@ -1,0 +1,69 @@
+"""An explanation in plain words, made from its numbers."""
+
+from collections.abc import Sequence
+
+from magtfnet.explain.explanation import Explanation
+
+NOTABLE = 0.1
+"""Share of all that is added or taken that a player must have to be named."""
+
+
+def in_words(explanation: Explanation) -> list[str]:
+    """Return sentences: what the model says, what speaks for it and against it."""
+    ranked = sorted(explanation.probabilities.items(), key=lambda item: -item[1])
+    (first, share), *others = ranked
+    said = [
+        f"The model hears {first} ({100 * share:.0f} %)"
+        + (f", next {others[0][0]} ({100 * others[0][1]:.0f} %)." if others else ".")
+    ]
+    if explanation.label != first:
+        said.append(
+            f"Explained is {explanation.label} ({100 * explanation.probabilities[explanation.label]:.0f} %)."
+        )
+    change = explanation.attribution.logit - explanation.attribution.baseline
+    said.append(
+        f"Beside an average recording, everything in this one together {'adds' if change >= 0 else 'takes'} "
+        f"{abs(change):.2f} {'to' if change >= 0 else 'from'} the logit of {explanation.label}."
+    )
+    named = _named(explanation)
+    total = sum(abs(value) for _, value in named) or 1.0
+    notable = sorted(
+        ((name, value) for name, value in named if abs(value) >= NOTABLE * total),
+        key=lambda item: -abs(item[1]),
+    )
+    for word, sign in (("for", 1), ("against", -1)):
+        listed = [f"{name} ({value:+.2f})" for name, value in notable if sign * value > 0]
+        if listed:
+            said.append(f"What speaks {word} it most: {_joined(listed)}.")
+    return said + [sentence for sentence in (_trimmed(explanation), explanation.note) if sentence]
+
+
+def _named(explanation: Explanation) -> list[tuple[str, float]]:
+    cells = explanation.players.cells(explanation.attribution.values)
+    seconds, hertz = explanation.seconds, explanation.hertz
+    named = [
+        (
+            f"{hertz[j]:,.0f} to {hertz[j + 1]:,.0f} Hz between {seconds[i]:.2f} and {seconds[i + 1]:.2f} s",
+            float(cells[i, j]),
+        )
+        for i in range(explanation.players.num_pieces)
+        for j in range(explanation.players.num_bands)
+    ]
+    deviations = explanation.deviations.tolist()
+    for (name, value), away in zip(explanation.by_descriptor().items(), deviations, strict=True):
+        side = "above" if away >= 0 else "below"
+        named.append(
+            (f"{name.replace('_', ' ')}, {abs(away):.1f} deviations {side} the training mean", value)
+        )
+    return named
+
+
+def _joined(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{'; '.join(words[:-1])}; and {words[-1]}"
+
+
+def _trimmed(explanation: Explanation) -> str:
+    before, behind = explanation.trimmed
+    if before + behind == 0:
+        return ""
+    return f"{before:.2f} s of digital silence before the sound and {behind:.2f} s behind it were left out."

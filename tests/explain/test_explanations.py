@@ -1,0 +1,252 @@
+"""Explanations: they add up, depend on nothing that was not said, and point where the answer is."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from magtfnet import ExplainError, Waveform, create_model
+from magtfnet.explain import METHODS, explanation, find_players, look_inside
+from magtfnet.explain.attribution import Game, attribute
+from magtfnet.explain.explanation import explain
+from magtfnet.explain.faithfulness import curves, randomised_correlation
+from magtfnet.explain.inside import require
+from magtfnet.explain.words import in_words
+from magtfnet.features import FeatureBatch, FrontEnd, Standardizer
+from magtfnet.labels import LabelSet
+from magtfnet.models import Model
+from magtfnet.recognizer import EmotionRecognizer
+
+RATE = 16_000
+FRONT_END = FrontEnd()
+LABELS = LabelSet(("anger", "neutral", "sadness"))
+
+
+def speechlike(seconds=1.2, seed=0):
+    """Syllables of noise and tones between pauses."""
+    generator = np.random.default_rng(seed)
+    time = np.arange(round(seconds * RATE)) / RATE
+    loudness = np.clip(np.sin(2 * np.pi * 3 * time), 0, None)
+    samples = loudness * (0.3 * np.sin(2 * np.pi * 200 * time) + 0.05 * generator.normal(size=len(time)))
+    samples[0] = samples[-1] = 0.01  # so that nothing is cut off
+    return Waveform(samples.astype(np.float32), RATE)
+
+
+class Linear(Model):
+    """A model whose logits are known sums of its inputs."""
+
+    inputs = ("log_mel", "functionals")
+
+    def __init__(self, cells=None, descriptor=None):
+        super().__init__()
+        self.cells, self.descriptor = cells, descriptor
+
+    def forward(self, *, log_mel, functionals, lengths):
+        total = torch.zeros(len(log_mel))
+        if self.cells is not None:
+            frames, bands = self.cells
+            total = total + log_mel[:, frames, bands].sum(dim=(1, 2))
+        if self.descriptor is not None:
+            total = total + 3 * functionals[:, self.descriptor]
+        return torch.stack((total, -total, torch.zeros_like(total)), dim=1)
+
+
+def standardised(waveform):
+    features = FRONT_END.extract(waveform)
+    standardizer = Standardizer(40, 12, 24)
+    standardizer.get_buffer("log_mel_mean").fill_(-8.0)
+    standardizer.get_buffer("log_mel_std").fill_(4.0)
+    return FeatureBatch(*(tensor.clone() for tensor in vars(standardizer(features)).values())), features
+
+
+@pytest.fixture(scope="module")
+def net():
+    torch.manual_seed(0)
+    return create_model(
+        "magtf_net", num_classes=3, channels=8, d_model=16, num_nodes=6, graph_channels=4, num_heads=2
+    ).eval()
+
+
+@pytest.fixture(scope="module")
+def game(net):
+    ready, features = standardised(speechlike())
+    return Game(net, ready, find_players(features, FRONT_END.lld.names), target=0)
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.4, 1.2, 7.0])
+def test_the_players_are_as_many_whatever_the_length(seconds):
+    players = find_players(FRONT_END.extract(speechlike(seconds)), FRONT_END.lld.names)
+    assert len(players) == 6 * 4 + 12
+    assert players.edges[0] == 0
+    assert players.edges[-1] == 1 + round(seconds * RATE) // 160
+    assert list(players.edges) == sorted(players.edges)
+    assert len(set(players.edges)) == 7
+    cells = players.cell_of_each(players.edges[-1], 40)
+    assert sorted(cells.unique().tolist()) == list(range(24))
+
+
+def test_fewer_frames_than_pieces_leave_empty_ones():
+    players = find_players(
+        FRONT_END.extract(Waveform(np.full(400, 0.1, np.float32), RATE)), FRONT_END.lld.names
+    )
+    assert players.edges == (0, 1, 2, 3, 3, 3, 3)
+
+
+def test_time_is_cut_where_voice_begins_and_ends():
+    samples = np.full(2 * RATE, 1e-5, np.float32)
+    samples[RATE // 2 : 3 * RATE // 2] = 0.3 * np.sin(np.arange(RATE) * 0.1)
+    players = find_players(FRONT_END.extract(Waveform(samples, RATE)), FRONT_END.lld.names)
+    assert min(abs(edge - 50) for edge in players.edges) <= 2
+    assert min(abs(edge - 150) for edge in players.edges) <= 2
+
+
+@pytest.mark.parametrize("method", ["shapley", "integrated_gradients"])
+def test_values_add_up_to_the_change_of_the_logit(game, method):
+    found = attribute(game, method)
+    assert abs(found.logit - found.baseline) > 0.01
+    assert abs(found.unexplained) < 0.01 * abs(found.logit - found.baseline) + 1e-4
+
+
+@pytest.mark.parametrize("method", list(METHODS))
+def test_a_linear_model_is_explained_exactly(method):
+    """Players of a sum do not interact: each method must give each player its own part."""
+    ready, features = standardised(speechlike())
+    players = find_players(features, FRONT_END.lld.names)
+    piece, band = slice(players.edges[2], players.edges[3]), slice(players.bands[1], players.bands[2])
+    model = Linear((piece, band), descriptor=12 + 3)  # the deviation of the fourth descriptor
+    values = attribute(Game(model, ready, players, 0), method).values
+    expected = torch.zeros(len(players))
+    expected[2 * 4 + 1] = ready.log_mel[0, piece, band].sum()
+    expected[24 + 3] = 3 * ready.functionals[0, 15]
+    torch.testing.assert_close(values, expected, atol=0.02 * float(expected.abs().max()), rtol=0)
+
+
+@pytest.mark.parametrize("method", list(METHODS))
+def test_the_same_every_time_and_the_generator_is_left_alone(game, method):
+    torch.manual_seed(5)
+    first = METHODS[method](game)
+    after = torch.rand(1)
+    torch.manual_seed(5)
+    assert torch.equal(torch.rand(1), after)
+    assert torch.equal(METHODS[method](game), first)
+
+
+def explained(net, waveform, **options):
+    standardizer = Standardizer(40, 12, 24)
+    return explain(net, standardizer, FRONT_END, LABELS, waveform, **options)
+
+
+def test_digital_silence_around_it_changes_nothing(net):
+    plain = speechlike()
+    padded = Waveform(np.pad(plain.samples, (3_000, 20_000)), RATE)
+    first, second = (explained(net, waveform, method="occlusion") for waveform in (plain, padded))
+    assert torch.equal(first.attribution.values, second.attribution.values)
+    assert second.trimmed == pytest.approx((3_000 / RATE, 20_000 / RATE))
+    assert second.seconds == pytest.approx([3_000 / RATE + second_ for second_ in first.seconds], abs=1e-3)
+    assert "1.25 s behind it were left out" in " ".join(in_words(second))
+
+
+def test_padding_of_the_features_changes_nothing(net):
+    ready, features = standardised(speechlike())
+    wide = dataclasses.replace(
+        ready,
+        log_mel=torch.nn.functional.pad(ready.log_mel, (0, 0, 0, 30), value=7.0),
+        lld=torch.nn.functional.pad(ready.lld, (0, 0, 0, 30), value=7.0),
+    )
+    players = find_players(features, FRONT_END.lld.names)
+    for method in METHODS:
+        plain, padded = (attribute(Game(net, batch, players, 1), method).values for batch in (ready, wide))
+        assert torch.equal(plain, padded)
+    torch.testing.assert_close(look_inside(net, wide).attention, look_inside(net, ready).attention)
+
+
+def test_inside_is_what_the_model_computed(net):
+    ready, _ = standardised(speechlike())
+    inside = look_inside(net, ready)
+    count = int(ready.lengths[0])
+    assert inside.scale_spans == (3, 5, 7, 9, 11)
+    assert ((inside.scale_weights > 0) & (inside.scale_weights < 1)).all()
+    torch.testing.assert_close(inside.adjacency, net.encoder.graph.adjacency().detach())
+    assert inside.node_bands.shape == (6, 40)
+    assert inside.attention.shape == (2, 2, count, count)
+    for shares in (inside.adjacency, inside.node_bands, inside.attention):
+        torch.testing.assert_close(shares.sum(dim=-1), torch.ones(shares.shape[:-1]))
+    torch.testing.assert_close(inside.frame_relevance.sum(), torch.tensor(1.0))
+
+
+def test_a_model_without_a_part_says_which_have_it():
+    model = Linear(descriptor=0)
+    inside = look_inside(model, standardised(speechlike())[0])
+    assert not inside.attention.numel()
+    assert not inside.frame_relevance.numel()
+    with pytest.raises(ExplainError, match="no attention to look at; magtf_net and its variants have it"):
+        require(model, "attention")
+    with pytest.raises(ExplainError, match="2 utterances at once"):
+        look_inside(model, FeatureBatch(*(torch.zeros(2, 3, 3) for _ in range(4))))
+
+
+def test_curves_of_a_true_explanation_leave_random_ones_behind():
+    ready, features = standardised(speechlike())
+    players = find_players(features, FRONT_END.lld.names)
+    model = Linear((slice(players.edges[1], players.edges[3]), slice(0, 20)))
+    game = Game(model, ready, players, 0)
+    values = METHODS["occlusion"](game)
+    true, false = curves(game, values), curves(game, -values)
+    assert true.deletion_gain > 0
+    assert true.insertion_gain > 0
+    assert false.deletion_gain < 0
+    assert true.deletion[0] == true.insertion[-1] == true.random_deletion[0, 0]
+
+
+def test_other_weights_give_another_explanation(net, game):
+    values = METHODS["occlusion"](game)
+    before = [parameter.clone() for parameter in net.parameters()]
+    assert abs(randomised_correlation(game, values, "occlusion")) < 0.7
+    assert all(torch.equal(old, new) for old, new in zip(before, net.parameters(), strict=True))
+
+
+def test_too_long_for_shapley_says_what_it_does_instead(net, monkeypatch):
+    monkeypatch.setattr(explanation, "SHAPLEY_LONGEST", 50)
+    found = explained(net, speechlike())
+    assert found.attribution.method == "integrated_gradients"
+    assert "1 s are too long for Shapley values" in found.note
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"method": "guess"},
+            "unknown method 'guess', expected one of shapley, integrated_gradients, occlusion",
+        ),
+        ({"label": "joy"}, "unknown emotion 'joy', expected one of anger, neutral, sadness"),
+    ],
+)
+def test_wrong_wishes_are_named(net, options, message):
+    with pytest.raises(ExplainError, match=message):
+        explained(net, speechlike(), **options)
+
+
+def test_silence_has_nothing_to_explain(net):
+    with pytest.raises(ExplainError, match="digital silence; give one with sound"):
+        explained(net, Waveform(np.zeros(RATE, np.float32), RATE))
+
+
+def test_the_recognizer_explains_what_it_predicts(trained, synthetic):
+    recognizer = EmotionRecognizer(trained.bundle)
+    utterance = next(iter(synthetic))
+    found = recognizer.explain(utterance.path, method="occlusion")
+    assert found.label in recognizer.labels.classes
+    assert set(found.to_dict()) >= {"label", "cells", "descriptors", "scales", "seconds", "hertz"}
+    assert recognizer.explain(utterance.path, label="sadness", method="occlusion").label == "sadness"
+
+
+def test_a_sentence_names_what_speaks_for_and_against():
+    players = find_players(standardised(speechlike())[1], FRONT_END.lld.names)
+    piece, band = slice(players.edges[2], players.edges[3]), slice(players.bands[1], players.bands[2])
+    told = explained(Linear((piece, band)), speechlike(), label="anger", method="occlusion")
+    text = " ".join(in_words(told))
+    start, end = told.seconds[2], told.seconds[3]
+    assert f"{told.hertz[1]:,.0f} to {told.hertz[2]:,.0f} Hz between {start:.2f} and {end:.2f} s" in text
+    assert "speaks against it most" in text  # log-Mel below zero: less energy than the mean
