@@ -21,13 +21,22 @@ def padded():
 
 
 def rows(layout, frames):
-    """The real frames of either layout, one after another."""
-    return frames[layout.valid] if isinstance(layout, Padded) else frames
+    """The real frames of any layout, one after another."""
+    return frames[layout.valid] if isinstance(layout, Padded) else frames[: int(LENGTHS.sum())]
 
 
-@pytest.fixture(params=["packed", "padded"])
+@pytest.fixture(params=["packed", "filled up", "padded"])
 def layout(request):
-    return Packed(LENGTHS) if request.param == "packed" else Padded(LENGTHS, 12)
+    if request.param == "padded":
+        return Padded(LENGTHS, 12)
+    return Packed(LENGTHS, 16 if request.param == "filled up" else 1)
+
+
+def test_rows_are_filled_up_with_zeros(padded):
+    arranged = Packed(LENGTHS, 16).arrange(padded)
+    assert len(arranged) == 32
+    assert not arranged[int(LENGTHS.sum()) :].any()
+    assert len(Packed(LENGTHS).arrange(padded)) == int(LENGTHS.sum()) == 23
 
 
 def test_only_real_frames_are_arranged(layout, padded):

@@ -13,9 +13,11 @@ from magtfnet.features import FeatureStore
 from magtfnet.features.frame_file import FrameFile
 from magtfnet.features.store import Recording
 from magtfnet.models.blocks.graph_block import FRAMES_AT_ONCE
+from magtfnet.models.layout import ROWS, layout_of
 from magtfnet.training.batches import TrainingData, plan_batches
 
 LENGTHS = torch.tensor([700, 200, 100, 24])
+FRAMES = 1024  # a multiple of ROWS: nothing is filled up
 PRODUCTS = ("mm", "addmm", "bmm", "_linear_pointwise", "convolution", "convolution_backward")
 
 
@@ -51,7 +53,7 @@ def counted():
 
 def test_matrix_products_of_a_step(counted):
     """By hand: products of a layer forward, and two backward; those of the nodes once a piece of frames."""
-    pieces = -(-int(LENGTHS.sum()) // FRAMES_AT_ONCE)
+    pieces = -(-FRAMES // FRAMES_AT_ONCE)
     forward = (
         2 + 2 * pieces + 2 + 2 * 4 + 1 + 2 + 1
     )  # scales, nodes, graph and embedding, layers, dense, LLD, classifier
@@ -80,12 +82,23 @@ def test_a_frame_costs_the_same_in_any_company():
             model(log_mel=log_mel, lengths=torch.tensor(lengths), functionals=torch.randn(len(lengths), 24))
         return counter.get_total_flops()
 
-    together, alone = flops([700, 100]), flops([700]) + flops([100])
+    together, alone = flops([700, 68]), flops([700]) + flops([68])
+    assert (700 + 68) % ROWS == 0
     assert together <= alone
 
 
+def test_batches_have_few_distinct_numbers_of_rows():
+    lengths = np.random.default_rng(0).integers(100, 500, (200, 32))
+    rows = {
+        len(layout_of(torch.zeros(32, 500, 1), torch.tensor(some)).arrange(torch.zeros(32, 500, 1)))
+        for some in lengths
+    }
+    assert len(rows) <= (500 - 100) * 32 / ROWS
+    assert len(rows) < 20
+
+
 def test_random_numbers_are_drawn_once_for_four_elements(counted):
-    width, vectors, frames = 128, len(LENGTHS), int(LENGTHS.sum())
+    width, vectors, frames = 128, len(LENGTHS), FRAMES
     elements = frames * width * (1 + 2 * (1 + 2 + 1))  # after the graph; in a layer D, 2 D and D
     elements += vectors * (width + 64 + 64)  # the fused vector, the LLD branch
     assert counted.returned["random_"] == pytest.approx(elements / 4, rel=0.001)

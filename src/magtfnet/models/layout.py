@@ -14,6 +14,8 @@ from torch.nn import functional
 from magtfnet.models.masking import masked_mean, valid_frames, zero_padding
 from magtfnet.models.precision import at_least_float32
 
+ROWS = 256
+"""Frames of a batch are filled up to a multiple of so many."""
 SHORT = 1024
 """Frames up to which attention in bfloat16 keeps its weights: 8 MiB for four heads."""
 
@@ -50,37 +52,51 @@ class Layout(ABC):
 
 
 class Packed(Layout):
-    """All real frames one after another, (S, C) with S the sum of the lengths."""
+    """All real frames one after another, (S, C), and zeros behind them up to a multiple of ``multiple``.
 
-    def __init__(self, lengths: Tensor) -> None:
+    Every number of rows has compiled kernels of its own, which oneDNN keeps: with few distinct numbers their
+    memory stays small. The zeros behind the last utterance belong to none.
+
+    Args:
+        lengths: (B,) real frames of each utterance, at least 1.
+        multiple: S is one of it.
+    """
+
+    def __init__(self, lengths: Tensor, multiple: int = 1) -> None:
         super().__init__(lengths)
-        self.counts: list[int] = lengths.tolist()
+        real: list[int] = lengths.tolist()
+        self.counts = [*real, -sum(real) % multiple]
 
     def arrange(self, padded: Tensor) -> Tensor:
         """See ``Layout``."""
-        return torch.cat([frames[:count] for frames, count in zip(padded, self.counts, strict=True)])
+        *real, behind = self.counts
+        frames = [frames[:count] for frames, count in zip(padded, real, strict=True)]
+        return torch.cat([*frames, padded.new_zeros(behind, padded.shape[2])])
 
     def windows(self, frames: Tensor, size: int) -> Tensor:
         """See ``Layout``."""
         half = size // 2
-        around = (functional.pad(part, (0, 0, half, half)) for part in torch.split(frames, self.counts))
+        parts = (part for part in torch.split(frames, self.counts) if len(part))
+        around = (functional.pad(part, (0, 0, half, half)) for part in parts)
         return torch.cat([part.unfold(0, size, 1).transpose(1, 2) for part in around]).flatten(1)
 
     def mean(self, frames: Tensor) -> Tensor:
         """See ``Layout``."""
-        return torch.stack([at_least_float32(part).mean(dim=0) for part in torch.split(frames, self.counts)])
+        *parts, _ = torch.split(frames, self.counts)
+        return torch.stack([at_least_float32(part).mean(dim=0) for part in parts])
 
     def scale(self, frames: Tensor, weights: Tensor) -> Tensor:
         """See ``Layout``."""
-        parts = zip(torch.split(frames, self.counts), weights, strict=True)
-        return torch.cat([part * weight for part, weight in parts])
+        *parts, behind = torch.split(frames, self.counts)
+        return torch.cat([*(part * weight for part, weight in zip(parts, weights, strict=True)), behind])
 
     def attend(self, query_key_value: Tensor, num_heads: int) -> Tensor:
         """See ``Layout``."""
         attended = []
         for part in torch.split(query_key_value, self.counts):
             heads = part.view(len(part), 3, num_heads, -1).permute(1, 2, 0, 3)  # (3, H, T, D / H)
-            attended.append(_attention(*heads.unbind(0)).transpose(0, 1).flatten(1))
+            one = _attention(*heads.unbind(0)) if len(part) else part.new_zeros(num_heads, 0, heads.shape[-1])
+            attended.append(one.transpose(0, 1).flatten(1))
         return torch.cat(attended)
 
 
@@ -133,4 +149,6 @@ class Padded(Layout):
 
 def layout_of(frames: Tensor, lengths: Tensor) -> Layout:
     """Return the layout that is fastest for frames (B, T, C) where they are."""
-    return Packed(lengths) if frames.device.type == "cpu" else Padded(lengths, frames.shape[1])
+    if frames.device.type != "cpu":
+        return Padded(lengths, frames.shape[1])
+    return Packed(lengths, ROWS if len(lengths) > 1 else 1)
