@@ -76,8 +76,7 @@ class Packed(Layout):
     def windows(self, frames: Tensor, size: int) -> Tensor:
         """See ``Layout``."""
         half = size // 2
-        parts = (part for part in torch.split(frames, self.counts) if len(part))
-        around = (functional.pad(part, (0, 0, half, half)) for part in parts)
+        around = (functional.pad(part, (0, 0, half, half)) for part in self._parts(frames))
         return torch.cat([part.unfold(0, size, 1).transpose(1, 2) for part in around]).flatten(1)
 
     def mean(self, frames: Tensor) -> Tensor:
@@ -93,11 +92,14 @@ class Packed(Layout):
     def attend(self, query_key_value: Tensor, num_heads: int) -> Tensor:
         """See ``Layout``."""
         attended = []
-        for part in torch.split(query_key_value, self.counts):
+        for part in self._parts(query_key_value):
             heads = part.view(len(part), 3, num_heads, -1).permute(1, 2, 0, 3)  # (3, H, T, D / H)
-            one = _attention(*heads.unbind(0)) if len(part) else part.new_zeros(num_heads, 0, heads.shape[-1])
-            attended.append(one.transpose(0, 1).flatten(1))
+            attended.append(_attention(*heads.unbind(0)).transpose(0, 1).flatten(1))
         return torch.cat(attended)
+
+    def _parts(self, frames: Tensor) -> list[Tensor]:
+        """Return the frames of each utterance, and those behind the last where there are any."""
+        return [part for part in torch.split(frames, self.counts) if len(part)]
 
 
 def _attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
