@@ -1,7 +1,6 @@
 """How time and memory grow with length, batch and corpus; each point in a process of its own, for its own peak."""
 
 import json
-import resource
 import sys
 import tempfile
 import time
@@ -16,6 +15,7 @@ from benchmarks.measure import in_a_process
 from benchmarks.rows import Row
 from magtfnet.audio import Waveform
 from magtfnet.config import ExperimentConfig
+from magtfnet.experiments.run_directory import peak_memory_mib
 from magtfnet.features import FeatureBatch, FeatureStore
 from magtfnet.features.store import Recording
 from magtfnet.models import create_model
@@ -151,5 +151,4 @@ if __name__ == "__main__":
     measured = {"length": length, "batch": batch, "corpus": corpus}[kind](
         float(value) if kind == "length" else int(value)
     )
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
-    sys.stdout.write(json.dumps(measured | {"peak MiB": peak}) + "\n")
+    sys.stdout.write(json.dumps(measured | {"peak MiB": peak_memory_mib()}) + "\n")

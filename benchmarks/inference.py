@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 
 from benchmarks.corpora import ABSENT, emodb_files
 from benchmarks.front_end import by_librosa
@@ -35,7 +36,7 @@ def rows() -> list[Row]:
     files = every[:: max(1, len(every) // FILES)][:FILES]
     if not files:
         return [missing("file to label on one core", "≥ 8, ≥ 80", ABSENT)]
-    with threads(1):
+    with threads(1), threadpool_limits(1):
         return [*_against_peers(files), _cold_start(files[0])]
 
 

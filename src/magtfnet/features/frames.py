@@ -4,6 +4,8 @@ Everything here is in float64 unless the module is cast: the tails of a tone lie
 float32 has no digits left.
 """
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -57,3 +59,16 @@ def centred_frames(samples: Tensor, frame_length: int, hop_length: int) -> Tenso
     padded = nn.functional.pad(samples, (half, frame_length - half))
     frames: Tensor = padded.unfold(-1, frame_length, hop_length)
     return frames
+
+
+def frame_sums(values: Tensor, frame_length: int, hop_length: int) -> Tensor:
+    """Return (B, T): the sum of each of ``centred_frames``.
+
+    Summed first over blocks of which frames and hops are whole numbers, so that no value is read three times.
+    """
+    block = math.gcd(frame_length, hop_length)
+    half = frame_length // 2
+    padded = nn.functional.pad(values, (half, frame_length - half))
+    blocks = padded[:, : padded.shape[1] // block * block].reshape(len(padded), -1, block)
+    sums: Tensor = blocks.sum(dim=-1).unfold(-1, frame_length // block, hop_length // block).sum(dim=-1)
+    return sums

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from magtfnet.config import LldConfig, StftConfig
 from magtfnet.errors import ConfigError
-from magtfnet.features.frames import PowerSpectrum, centred_frames, num_frames, real, real_samples
+from magtfnet.features.frames import PowerSpectrum, frame_sums, num_frames, real, real_samples
 
 ZERO = 1e-10
 """Samples this near to zero have its sign (librosa.zero_crossings); also the least amplitude of the contrast."""
@@ -80,8 +80,8 @@ class LowLevelDescriptors(nn.Module):
         return torch.where(valid.unsqueeze(-1), lld, 0.0).float(), frames
 
     def _rms(self, samples: Tensor) -> Tensor:
-        frames = centred_frames(samples, self.config.frame_length, self.hop_length)
-        return frames.square().mean(dim=-1, keepdim=True).sqrt()
+        sums = frame_sums(samples.square(), self.config.frame_length, self.hop_length)
+        return (sums / self.config.frame_length).sqrt().unsqueeze(-1)
 
     def _zero_crossing_rate(self, samples: Tensor, lengths: Tensor) -> Tensor:
         """Share of neighbours of unlike sign; beyond its ends an utterance keeps its first and its last sample."""
@@ -89,9 +89,10 @@ class LowLevelDescriptors(nn.Module):
         crossing = (negative[:, 1:] - negative[:, :-1]).abs()  # between samples s and s + 1
         inside = real(lengths - 1, crossing.shape[1])  # the step from the last sample to the padding is none
         crossing = nn.functional.pad(crossing * inside, (1, 0))  # at s: between s - 1 and s
+        sums = frame_sums(crossing, self.config.frame_length, self.hop_length)
         # Frame t spans [t * hop - half, ... + frame_length); its first sample has no neighbour in the frame.
-        frames = centred_frames(crossing, self.config.frame_length, self.hop_length)[..., 1:]
-        return frames.sum(dim=-1, keepdim=True) / self.config.frame_length
+        firsts = nn.functional.pad(crossing, (self.config.frame_length // 2, 0))[:, :: self.hop_length]
+        return ((sums - firsts[:, : sums.shape[1]]) / self.config.frame_length).unsqueeze(-1)
 
     def _moments_and_rolloff(self, magnitude: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Centroid, bandwidth and roll-off in Hz of (B, T, F), each (B, T); all zero where there is silence."""
