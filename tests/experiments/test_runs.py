@@ -323,10 +323,13 @@ def test_selection_never_sees_the_test_part(synthetic, split, tiny_config, tmp_p
     from magtfnet.features import FeatureStore
 
     tested, reads, fitted = {u.path for u in split.test}, [], []
-    real_get, real_fit = FeatureStore.__getitem__, training_run.fit
-    monkeypatch.setattr(
-        FeatureStore, "__getitem__", lambda self, r: reads.append((r.path, bool(fitted))) or real_get(self, r)
-    )
+    real_batch, real_fit = FeatureStore.batch, training_run.fit
+
+    def batch(store, recordings):
+        reads.extend((recording.path, bool(fitted)) for recording in recordings)
+        return real_batch(store, recordings)
+
+    monkeypatch.setattr(FeatureStore, "batch", batch)
 
     def fit(*arguments, **options):
         result = real_fit(*arguments, **options)
