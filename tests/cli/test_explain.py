@@ -28,6 +28,9 @@ def test_a_page_for_each_recording(cli, trained, files, tmp_path):
         "http://creativecommons.org", ""
     )
     assert done.out.count("The model hears") == 2
+    assert "Strongest edges between two nodes" in text
+    assert text.count(" Hz</td>") == 3  # centroid, bandwidth, roll-off in their unit
+    assert text.count(" dB</td>") == 7
 
 
 def test_json_has_the_same_as_data(cli, trained, files, tmp_path):

@@ -1,6 +1,7 @@
 """Explanations: they add up, depend on nothing that was not said, and point where the answer is."""
 
 import dataclasses
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -250,3 +251,56 @@ def test_a_sentence_names_what_speaks_for_and_against():
     start, end = told.seconds[2], told.seconds[3]
     assert f"{told.hertz[1]:,.0f} to {told.hertz[2]:,.0f} Hz between {start:.2f} and {end:.2f} s" in text
     assert "speaks against it most" in text  # log-Mel below zero: less energy than the mean
+
+
+TONES = {"nothing": 0, "low": 1_000, "high": 5_000}
+
+
+def made(kind, seed):
+    """Speech-like sound, and in its second half a tone of the kind."""
+    plain = speechlike(0.8, seed)
+    count = len(plain.samples)
+    tone = 0.3 * np.sin(2 * np.pi * TONES[kind] * np.arange(count) / RATE) * (np.arange(count) > count // 2)
+    return Waveform((plain.samples + tone).astype(np.float32), RATE)
+
+
+@pytest.fixture(scope="module")
+def taught():
+    """A model that has learnt the kinds from the spectrogram alone, and its statistics."""
+    torch.manual_seed(0)
+    kinds = list(TONES) * 8
+    batches = [FRONT_END.extract(made(kind, seed=k)) for k, kind in enumerate(kinds)]
+    standardizer = Standardizer(40, 12, 24).fit(batches)
+    ready = [standardizer(batch) for batch in batches]
+    model = create_model(
+        "magtf_net", num_classes=3, channels=8, d_model=32, num_nodes=8, graph_channels=4, num_heads=2
+    )
+    optimizer = torch.optim.Adam(model.parameters(), 3e-3)
+    inputs = {
+        "log_mel": torch.cat([batch.log_mel for batch in ready]),
+        "functionals": torch.zeros(len(kinds), 24),
+        "lengths": torch.cat([batch.lengths for batch in ready]),
+    }
+    targets = torch.arange(len(kinds)) % 3
+    for _ in range(60):
+        optimizer.zero_grad()
+        loss = torch.nn.functional.cross_entropy(model(**inputs), targets)
+        loss.backward()
+        optimizer.step()
+    assert loss < 0.2
+    standardizer.get_buffer("functionals_std").fill_(torch.inf)  # as in training: zero, whatever was measured
+    return model.eval(), standardizer
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["shapley", "integrated_gradients"])
+def test_what_a_model_has_learnt_is_where_the_explanation_points(taught, method):
+    """Of the low tone; to this model the baseline sounds like the high one, of which it can then explain nothing."""
+    band = 1  # 736 to 1,626 Hz
+    told = explain(*taught, FRONT_END, LabelSet(tuple(TONES)), made("low", seed=99), method=method)
+    assert told.label == "low"
+    assert told.attribution.logit - told.attribution.baseline > 2
+    assert int(told.by_band().argmax()) == band
+    middles = torch.tensor([(start + end) / 2 for start, end in pairwise(told.seconds)])
+    of_band = told.players.cells(told.attribution.values)[:, band]
+    assert of_band[middles > 0.4].sum() > of_band[middles < 0.4].sum()

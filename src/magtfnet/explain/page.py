@@ -9,7 +9,10 @@ import soundfile
 
 from magtfnet.explain import figures
 from magtfnet.explain.explanation import Explanation
+from magtfnet.features.lld import descriptor_unit
 
+NUM_EDGES = 5
+"""Edges of the graph that are named."""
 ENVIRONMENT = jinja2.Environment(
     loader=jinja2.PackageLoader("magtfnet.explain"), autoescape=True, undefined=jinja2.StrictUndefined
 )
@@ -56,12 +59,40 @@ def explanation_page(title: str, explanation: Explanation, words: Sequence[str])
         descriptors=figures.bars(
             {name.replace("_", " "): value for name, value in explanation.by_descriptor().items()}, unit
         ),
+        measured=_measured(explanation),
         scales=figures.bars(scales, "mean channel weight (0 to 1)") if scales else "",
         graph=figures.graph(inside.adjacency, inside.node_bands) if inside.node_bands.numel() else "",
+        edges=_strongest_edges(explanation),
         attention=figures.attention(inside.attention, (explanation.seconds[0], explanation.seconds[-1]))
         if inside.attention.numel()
         else "",
     )
+
+
+def _measured(explanation: Explanation) -> list[dict[str, str]]:
+    """Return each descriptor's mean in its unit, how far it lies from that of the training part, and what it adds."""
+    means = explanation.features.functionals[0].tolist()
+    rows = zip(explanation.by_descriptor().items(), means, explanation.deviations.tolist(), strict=False)
+    return [
+        {
+            "name": name.replace("_", " "),
+            "mean": f"{mean:,.4g} {descriptor_unit(name)}".strip(),
+            "deviations": f"{away:+.1f}",
+            "adds": f"{value:+.2f}",
+        }
+        for (name, value), mean, away in rows
+    ]
+
+
+def _strongest_edges(explanation: Explanation) -> str:
+    """Name the heaviest edges between two different nodes of the learned graph."""
+    weights = explanation.inside.adjacency.clone()
+    if len(weights) < 2:
+        return ""
+    weights.fill_diagonal_(0.0)
+    order = weights.flatten().argsort(descending=True)[:NUM_EDGES].tolist()
+    named = [(edge // len(weights), edge % len(weights)) for edge in order]
+    return ", ".join(f"{start} to {end} ({100 * float(weights[start, end]):.0f} %)" for start, end in named)
 
 
 def _wav(explanation: Explanation) -> str:

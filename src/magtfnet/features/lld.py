@@ -27,6 +27,13 @@ def descriptor_names(config: LldConfig) -> tuple[str, ...]:
     return names + contrasts
 
 
+def descriptor_unit(name: str) -> str:
+    """Return the unit of a descriptor: Hz, dB, or none for amplitude and share."""
+    if name.startswith("spectral_contrast"):
+        return "dB"
+    return "Hz" if name.startswith("spectral_") else ""
+
+
 class LowLevelDescriptors(nn.Module):
     """Descriptors of a batch of waveforms, at the frame rate of the log-Mel spectrogram.
 
