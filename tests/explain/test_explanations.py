@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from magtfnet import ExplainError, Waveform, create_model
+from magtfnet import AudioError, ExplainError, Waveform, create_model
 from magtfnet.explain import METHODS, explanation, find_players, look_inside
 from magtfnet.explain.attribution import Game, attribute
 from magtfnet.explain.explanation import explain
 from magtfnet.explain.faithfulness import curves, randomised_correlation
-from magtfnet.explain.inside import require
+from magtfnet.explain.inside import _attention_map, require
 from magtfnet.explain.words import in_words
 from magtfnet.features import FeatureBatch, FrontEnd, Standardizer
 from magtfnet.labels import LabelSet
@@ -138,14 +138,60 @@ def explained(net, waveform, **options):
     return explain(net, standardizer, FRONT_END, LABELS, waveform, **options)
 
 
-def test_digital_silence_around_it_changes_nothing(net):
-    plain = speechlike()
-    padded = Waveform(np.pad(plain.samples, (3_000, 20_000)), RATE)
-    first, second = (explained(net, waveform, method="occlusion") for waveform in (plain, padded))
+@pytest.mark.parametrize("rate", [16_000, 44_100, 8_000])
+def test_digital_silence_around_it_changes_nothing(trained, rate):
+    plain = Waveform(speechlike().samples, rate)
+    padded = Waveform(np.pad(plain.samples, (3 * rate // 16, rate)), rate)
+    recognizer = EmotionRecognizer(trained.bundle)
+    first, second = (recognizer.explain(waveform, method="occlusion") for waveform in (plain, padded))
     assert torch.equal(first.attribution.values, second.attribution.values)
-    assert second.trimmed == pytest.approx((3_000 / RATE, 20_000 / RATE))
-    assert second.seconds == pytest.approx([3_000 / RATE + second_ for second_ in first.seconds], abs=1e-3)
-    assert "1.25 s behind it were left out" in " ".join(in_words(second))
+    assert second.seconds == pytest.approx([3 / 16 + edge for edge in first.seconds], abs=1e-3)
+    assert first.notes == ()
+    whole = recognizer.predict(padded)
+    assert f"1.00 s behind it were left out; with them the model hears {whole.label}" in " ".join(
+        in_words(second)
+    )
+
+
+def test_silence_has_nothing_to_explain(trained):
+    recognizer = EmotionRecognizer(trained.bundle)
+    with pytest.raises(AudioError, match=r"digital silence; give at least 0\.025 s of sound"):
+        recognizer.explain(Waveform(np.zeros(RATE, np.float32), RATE))
+    click = np.zeros(RATE, np.float32)
+    click[500] = 0.5
+    with pytest.raises(AudioError, match=r"0\.000 s of sound"):
+        recognizer.explain(Waveform(click, RATE))
+
+
+def test_two_channels_are_explained_as_they_are_predicted(trained):
+    plain = speechlike()
+    both = Waveform(np.stack([plain.samples, plain.samples]), RATE)
+    recognizer = EmotionRecognizer(trained.bundle)
+    first, second = (recognizer.explain(waveform, method="occlusion") for waveform in (plain, both))
+    torch.testing.assert_close(first.attribution.values, second.attribution.values, atol=1e-4, rtol=0)
+
+
+def test_too_long_to_be_explained(net):
+    with pytest.raises(
+        ExplainError, match="121 s are too long to be explained; give a part of at most 120 s"
+    ):
+        explained(net, Waveform(np.full(121 * RATE, 0.1, np.float32), RATE))
+
+
+def test_long_attention_is_kept_in_blocks():
+    torch.manual_seed(0)
+    frames = torch.randn(700, 3 * 8)
+    blocks, received = _attention_map(frames, num_heads=2)
+    query, key, _ = frames.view(700, 3, 2, 4).permute(1, 2, 0, 3)
+    weights = (query @ key.transpose(1, 2) / 2).softmax(dim=-1)
+    assert blocks.shape == (2, 128, 128)
+    torch.testing.assert_close(received, weights.mean(dim=(0, 1)))
+    member = torch.arange(700) * 128 // 700
+    expected = weights[1][member == 5][:, member == 9].mean()
+    torch.testing.assert_close(blocks[1, 5, 9], expected)
+    small, _ = _attention_map(frames[:100], num_heads=2)
+    assert small.shape == (2, 100, 100)
+    torch.testing.assert_close(small.sum(dim=-1), torch.ones(2, 100))
 
 
 def test_padding_of_the_features_changes_nothing(net):
@@ -211,7 +257,7 @@ def test_too_long_for_shapley_says_what_it_does_instead(net, monkeypatch):
     monkeypatch.setattr(explanation, "SHAPLEY_LONGEST", 50)
     found = explained(net, speechlike())
     assert found.attribution.method == "integrated_gradients"
-    assert "1 s are too long for Shapley values" in found.note
+    assert "1 s are too long for Shapley values" in found.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -227,11 +273,6 @@ def test_too_long_for_shapley_says_what_it_does_instead(net, monkeypatch):
 def test_wrong_wishes_are_named(net, options, message):
     with pytest.raises(ExplainError, match=message):
         explained(net, speechlike(), **options)
-
-
-def test_silence_has_nothing_to_explain(net):
-    with pytest.raises(ExplainError, match="digital silence; give one with sound"):
-        explained(net, Waveform(np.zeros(RATE, np.float32), RATE))
 
 
 def test_the_recognizer_explains_what_it_predicts(trained, synthetic):

@@ -19,11 +19,19 @@ def test_agreement_by_hand():
     # ranks 1 2 3, 1 2 3 and 2 1 3: correlations 1, 1/2, 1/2
     assert profile((1, 2, 3), (1, 2, 3), (2, 1, 3)).agreement == pytest.approx(2 / 3)
     assert profile((1, 2, 3)).agreement is None
+    assert profile((1, 2), (1, 2)).agreement is None  # two parts: one rank decides all
+    assert profile((1, 1, 1), (1, 2, 3)).agreement is None
+
+
+def test_opposite_signs_are_no_agreement():
+    shares = np.array([[0.5, 0.3, 0.2]] * 2)
+    signed = np.array([[5.0, 3.0, 2.0], [-5.0, -3.0, -2.0]])
+    assert Profile(("a", "b", "c"), signed, shares).agreement == pytest.approx(-1)
 
 
 def test_disagreement_is_said():
     notes = agreement_notes({"anger": profile((1, 2, 3), (3, 2, 1)), "fear": profile((1, 2, 3), (1, 2, 3))})
-    assert notes[0] == "Mean rank correlation between models: anger -1.00, fear 1.00."
+    assert notes[0] == "Mean rank correlation between models, signs included: anger -1.00, fear 1.00."
     assert notes[1].startswith("For anger the explanation changes with the seed")
     assert len(agreement_notes({"fear": profile((1, 2, 3), (1, 2, 3))})) == 1
     assert "not known" in agreement_notes({"fear": profile((1, 2, 3))})[0]
@@ -46,6 +54,11 @@ def test_what_cannot_be_probed_is_zero():
     assert explained_share(np.ones((4, 2)), ["a", "a", "b", "b"]) == 0
     assert explained_share(np.eye(4), ["a"] * 4) == 0
     assert explained_share(np.eye(4), list("abcd")) == 0
+
+
+def test_too_few_or_all_alike_have_no_picture():
+    assert len(neighbourhoods(np.eye(3))) == 0
+    assert len(neighbourhoods(np.ones((9, 2)))) == 0
 
 
 def test_neighbours_stay_neighbours(generator):

@@ -110,8 +110,10 @@ def _explain_files(
                 explanation = recognizer.explain(file, label=emotion, method=method.value)
             except MagtfnetError as error:
                 failed += 1
-                say(f"magtfnet: {' '.join(str(error).split())}")
-                results.append({"file": str(file), "error": str(error)})
+                message = str(error) if str(file) in str(error) else f"{file}: {error}"
+                say(f"magtfnet: {' '.join(message.split())}")
+                results.append({"file": str(file), "error": message})
+                progress("recordings", number, len(files))
                 continue
             truth = _checked(recognizer, explanation) if check else {}
             words = [*in_words(explanation), *truth.pop("words", [])]
@@ -135,8 +137,8 @@ def _checked(recognizer: "EmotionRecognizer", explanation: "Explanation") -> dic
     measured = curves(game, values)
     correlation = randomised_correlation(game, values, explanation.attribution.method)
     sentence = (
-        f"Taking the strongest players away first lowers the logit by {measured.deletion_gain:+.2f} more, in the mean, "
-        f"than random orders; adding them first raises it by {measured.insertion_gain:+.2f} more. With the weights "
+        f"Taking away first what speaks for it most lowers the logit by {measured.deletion_gain:+.2f} more, in the "
+        f"mean, than random orders; adding it first raises it by {measured.insertion_gain:+.2f} more. With the weights "
         f"shuffled the explanation's rank correlation with this one is {correlation:.2f} "
         "(near 1 it would show the recording, not the model)."
     )
@@ -172,9 +174,9 @@ def _explain_corpus(
             recognizers, corpus, per_emotion=per_emotion, method=method.value, cache=cache, progress=progress
         )
     what = (
-        f"{per_emotion} recordings of each emotion of {corpus.info.title} (drawn by lot, seed 0), "
+        f"At most {per_emotion} recordings of each emotion of {corpus.info.title} (drawn by lot, seed 0), "
         f"{len(recognizers)} model{'s' * (len(recognizers) > 1)}, {method.value.replace('_', ' ')}. "
-        "± is the standard deviation over models."
+        "± is the standard deviation over models. Models may have been trained on recordings explained here."
     )
     out.mkdir(parents=True, exist_ok=True)
     write_whole(

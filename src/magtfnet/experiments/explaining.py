@@ -9,7 +9,7 @@ import numpy as np
 
 from magtfnet.audio import read_audio
 from magtfnet.corpora import Corpus, Utterance
-from magtfnet.errors import BundleError, LabelError
+from magtfnet.errors import BundleError, ExplainError, LabelError, MagtfnetError
 from magtfnet.experiments.scoring import recording_of
 from magtfnet.explain.embeddings import Vectors, explained_share, neighbourhoods
 from magtfnet.explain.explanation import Explanation
@@ -97,8 +97,9 @@ def explain_corpus(
     Raises:
         LabelError: the models know not one emotion of the corpus.
         AudioError: a recording that cannot be used.
-        ExplainError: see ``magtfnet.explain.explain``.
+        ExplainError: the models are not of one kind, or a recording cannot be explained.
     """
+    _refuse_other_kinds(recognizers)
     labels = recognizers[0].labels
     known = [utterance for utterance in corpus if utterance.emotion in labels]
     if not known:
@@ -115,13 +116,28 @@ def explain_corpus(
             explained[emotion].append([])
             for utterance in utterances:
                 waveform = read_audio(utterance.path, start=utterance.start, end=utterance.end)
-                explained[emotion][-1].append(recognizer.explain(waveform, label=label, method=method))
+                try:
+                    explanation = recognizer.explain(waveform, label=label, method=method)
+                except MagtfnetError as error:
+                    raise ExplainError(f"{utterance.path}: {error}") from error
+                explained[emotion][-1].append(explanation)
                 done += 1
                 progress("explanations", done, total)
     groups = _groups(known)
     vectors = [_fused(recognizer, known, cache) for recognizer in recognizers]
     shares = {name: [explained_share(some, group) for some in vectors] for name, group in groups.items()}
     return CorpusExplanation(profiles(explained), neighbourhoods(vectors[0]), groups, shares)
+
+
+def _refuse_other_kinds(recognizers: Sequence[EmotionRecognizer]) -> None:
+    kinds = [
+        (one.labels.classes, one.bundle.features, one.bundle.audio, one.bundle.model_config)
+        for one in recognizers
+    ]
+    if any(kind != kinds[0] for kind in kinds):
+        raise ExplainError(
+            "the bundles differ in labels, front end or model; compare folds and seeds of one experiment"
+        )
 
 
 def _drawn(utterances: Sequence[Utterance], per_emotion: int) -> dict[str, list[Utterance]]:

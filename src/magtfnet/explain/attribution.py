@@ -26,7 +26,9 @@ GRADIENT_STEPS = 64
 FRAMES_AT_ONCE = 8192
 """Frames, all coalitions together, that go through the model at once."""
 SHAPLEY_LONGEST = 6_000
-"""Frames (60 s) up to which KernelSHAP is computed; beyond them it would take minutes."""
+"""Frames up to which KernelSHAP is computed (60 s of 10 ms); beyond them it would take minutes."""
+LONGEST = 12_000
+"""Frames up to which anything is explained (120 s)."""
 
 
 @dataclass(frozen=True)

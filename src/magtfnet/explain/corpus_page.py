@@ -68,7 +68,7 @@ def corpus_page(
             }
             for name, values in shares.items()
         ],
-        scatter=scatter(vectors, groups),
+        scatter=scatter(vectors, groups) if len(vectors) else "",
     )
 
 
@@ -77,10 +77,12 @@ def agreement_notes(by_emotion: Mapping[str, Profile]) -> list[str]:
     agreements = {emotion: profile.agreement for emotion, profile in by_emotion.items()}
     known = {emotion: value for emotion, value in agreements.items() if value is not None}
     if not known:
-        return ["One model: whether another seed would give the same explanation is not known."]
+        return [
+            "Whether another seed would give the same explanation is not known: one model, or too few parts to rank."
+        ]
     changing = [emotion for emotion in known if by_emotion[emotion].changes_with_the_seed]
     told = ", ".join(f"{emotion} {value:.2f}" for emotion, value in known.items())
-    notes = [f"Mean rank correlation between models: {told}."]
+    notes = [f"Mean rank correlation between models, signs included: {told}."]
     if changing:
         notes.append(
             f"For {', '.join(changing)} the explanation changes with the seed: it is that of a training, "

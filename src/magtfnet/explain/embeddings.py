@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from sklearn.manifold import TSNE
 
+FEWEST = 4
+ALIKE = 1e-6
 Vectors = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 
 
@@ -31,7 +33,12 @@ def explained_share(vectors: Vectors, groups: Sequence[str]) -> float:
 
 
 def neighbourhoods(vectors: Vectors) -> Vectors:
-    """Return (utterances, 2): t-SNE (van der Maaten & Hinton, JMLR 2008) from the principal components, seed 0."""
+    """Return (utterances, 2): t-SNE (van der Maaten & Hinton, JMLR 2008) from the principal components, seed 0.
+
+    (0, 2) for fewer than ``FEWEST`` utterances or vectors that are all alike: there is nothing to draw.
+    """
+    if len(vectors) < FEWEST or np.ptp(vectors, axis=0).max() < ALIKE:
+        return np.zeros((0, 2))
     perplexity = min(30.0, (len(vectors) - 1) / 3)
     flat: Vectors = TSNE(perplexity=perplexity, init="pca", random_state=0).fit_transform(vectors)
     return flat

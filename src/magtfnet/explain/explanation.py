@@ -1,5 +1,6 @@
 """An explanation: one recording, one model, one emotion; players, what each adds, and what happened inside."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,7 @@ from torch import Tensor
 
 from magtfnet.audio import Waveform
 from magtfnet.errors import ExplainError
-from magtfnet.explain.attribution import METHODS, SHAPLEY_LONGEST, Attribution, Game, attribute
+from magtfnet.explain.attribution import LONGEST, METHODS, SHAPLEY_LONGEST, Attribution, Game, attribute
 from magtfnet.explain.inside import Inside, look_inside
 from magtfnet.explain.players import Players, find_players
 from magtfnet.features import FeatureBatch, FrontEnd, Standardizer
@@ -24,33 +25,49 @@ class Explanation:
     Args:
         label: the emotion explained.
         probabilities: of every emotion, for the recording as it is explained.
-        waveform: what was explained: mono, without digital silence before and after it.
-        trimmed: seconds of digital silence that were cut off before and behind it.
+        waveform: what was explained, mono.
+        starts: where it begins in the recording as it was given, in seconds.
+        frame_seconds: from one frame to the next.
         features: of it, not standardised.
         standardized: the same, as the model takes them.
+        functional_names: of the functionals, in their order.
         players: pieces of time, bands, descriptors.
         hertz: (bands + 1,), where each group of mel bands begins, and where the last one ends.
         attribution: what each adds to the label's logit.
         inside: what happened in the model.
-        note: what was done otherwise than asked, and why; empty where nothing was.
+        notes: what a reader must know: what was left out or done otherwise than asked, and why.
     """
 
     label: str
     probabilities: dict[str, float]
     waveform: Waveform
-    trimmed: tuple[float, float]
+    starts: float
+    frame_seconds: float
     features: FeatureBatch
     standardized: FeatureBatch
+    functional_names: tuple[str, ...]
     players: Players
     hertz: tuple[float, ...]
     attribution: Attribution
     inside: Inside
-    note: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def deviations(self) -> Tensor:
-        """Return (descriptors,): how many deviations each descriptor's mean lies above that of the training part."""
-        return self.standardized.functionals[0, : len(self.players.descriptors)]
+        """Return (descriptors,): how many deviations each descriptor's mean lies above that of the training part.
+
+        Not a number where the front end takes no means.
+        """
+        return self._means(self.standardized)
+
+    @property
+    def means(self) -> Tensor:
+        """Return (descriptors,): the mean of each descriptor in its unit; not a number where none is taken."""
+        return self._means(self.features)
+
+    def _means(self, features: FeatureBatch) -> Tensor:
+        values = dict(zip(self.functional_names, features.functionals[0].tolist(), strict=True))
+        return torch.tensor([values.get(f"{name}_mean", torch.nan) for name in self.players.descriptors])
 
     def game(self, model: Model) -> Game:
         """Return the logit explained as a function of who is present, for this model or another of its kind."""
@@ -60,7 +77,7 @@ class Explanation:
     def seconds(self) -> tuple[float, ...]:
         """Where each piece of time begins, and where the last one ends, in the recording as it was given."""
         step = self.waveform.duration / int(self.features.lengths[0])
-        return tuple(round(self.trimmed[0] + step * edge, 4) for edge in self.players.edges)
+        return tuple(round(self.starts + step * edge, 4) for edge in self.players.edges)
 
     def by_piece(self) -> Tensor:
         """Return what each piece of time adds, all bands together, (pieces,)."""
@@ -90,8 +107,7 @@ class Explanation:
             "scales": dict(
                 zip(map(str, self.inside.scale_spans), self.inside.scale_weights.tolist(), strict=True)
             ),
-            "trimmed_seconds": list(self.trimmed),
-            "note": self.note,
+            "notes": list(self.notes),
         }
 
 
@@ -102,8 +118,10 @@ def explain(
     labels: LabelSet,
     waveform: Waveform,
     *,
+    starts: float = 0.0,
     label: str | None = None,
     method: str = "shapley",
+    notes: Sequence[str] = (),
 ) -> Explanation:
     """Explain one recording.
 
@@ -113,18 +131,25 @@ def explain(
         front_end: computes what ``standardizer`` takes.
         labels: classes in the order of the logits.
         waveform: mono, at the front end's rate.
+        starts: where it begins in the recording that it is a part of, in seconds.
         label: the emotion explained; the one that the model gives where not said.
         method: one of ``METHODS``.
+        notes: what a reader must know beside it.
 
     Raises:
-        ExplainError: an unknown method or emotion, or a recording of digital silence alone.
+        ExplainError: an unknown method or emotion, or a recording too long to be explained.
     """
     if method not in METHODS:
         raise ExplainError(f"unknown method '{method}', expected one of {', '.join(METHODS)}")
     if label is not None and label not in labels.classes:
         raise ExplainError(f"unknown emotion '{label}', expected one of {', '.join(labels.classes)}")
-    kept, trimmed = without_silence(waveform)
-    features = front_end.extract(kept)
+    frame_seconds = front_end.config.stft.hop_length / front_end.sample_rate
+    if waveform.duration / frame_seconds > LONGEST:
+        raise ExplainError(
+            f"{waveform.duration:.0f} s are too long to be explained; "
+            f"give a part of at most {LONGEST * frame_seconds:.0f} s"
+        )
+    features = front_end.extract(waveform)
     standardized = standardizer(features)
     standardized = FeatureBatch(*(tensor.clone() for tensor in vars(standardized).values()))
     with torch.no_grad():
@@ -132,26 +157,28 @@ def explain(
     probabilities = dict(zip(labels.classes, logits.double().softmax(dim=-1).tolist(), strict=True))
     label = label or max(probabilities, key=lambda name: probabilities[name])
     players = find_players(features, front_end.lld.names)
-    count, note = int(features.lengths[0]), ""
-    if method == "shapley" and count > SHAPLEY_LONGEST:
-        note = (
-            f"{kept.duration:.0f} s are too long for Shapley values, which stop at {SHAPLEY_LONGEST / 100:.0f} s: "
-            "integrated gradients instead"
+    said = list(notes)
+    if method == "shapley" and int(features.lengths[0]) > SHAPLEY_LONGEST:
+        said.append(
+            f"{waveform.duration:.0f} s are too long for Shapley values, which stop at "
+            f"{SHAPLEY_LONGEST * frame_seconds:.0f} s: integrated gradients instead."
         )
         method = "integrated_gradients"
     attribution = attribute(Game(model, standardized, players, labels.classes.index(label)), method)
     return Explanation(
         label,
         probabilities,
-        kept,
-        trimmed,
+        waveform,
+        starts,
+        frame_seconds,
         features,
         standardized,
+        front_end.functional_names,
         players,
         _hertz(front_end, players),
         attribution,
         look_inside(model, standardized),
-        note,
+        tuple(said),
     )
 
 
@@ -160,20 +187,3 @@ def _hertz(front_end: FrontEnd, players: Players) -> tuple[float, ...]:
     edges = mel_edges(config.n_mels, config.f_min, config.f_max)
     centred = [0, *(band for band in players.bands[1:-1]), config.n_mels + 1]
     return tuple(float(edges[band]) for band in centred)
-
-
-def without_silence(waveform: Waveform) -> tuple[Waveform, tuple[float, float]]:
-    """Return a mono waveform without the zeros before and behind it, and how many seconds these were.
-
-    What is explained must not depend on how much nothing was recorded around it.
-
-    Raises:
-        ExplainError: nothing but zeros.
-    """
-    sounding = waveform.samples.nonzero()[0]
-    if not len(sounding):
-        raise ExplainError("a recording of digital silence; give one with sound in it")
-    first, end = int(sounding[0]), int(sounding[-1]) + 1
-    rate = waveform.sample_rate
-    kept = Waveform(waveform.samples[first:end], rate)
-    return kept, (first / rate, (len(waveform.samples) - end) / rate)

@@ -8,6 +8,7 @@ import copy
 from dataclasses import dataclass
 
 import torch
+from scipy.stats import spearmanr
 from torch import Tensor
 
 from magtfnet.explain.attribution import METHODS, Game
@@ -77,5 +78,6 @@ def randomised_correlation(game: Game, values: Tensor, method: str, seed: int = 
 
 
 def _rank_correlation(first: Tensor, second: Tensor) -> float:
-    ranks = torch.stack([values.argsort().argsort().double() for values in (first, second)])
-    return float(torch.corrcoef(ranks)[0, 1])
+    if first.std() == 0 or second.std() == 0:
+        return 0.0  # an explanation that gives all players the same resembles none
+    return float(spearmanr(first.numpy(), second.numpy()).statistic)

@@ -67,10 +67,10 @@ def _draw_cells(axes: Axes, explanation: Explanation) -> None:
                     (left, low),
                     right - left,
                     high - low,
-                    facecolor=(*matplotlib.colors.to_rgb(FOR if value > 0 else AGAINST), 0.55 * share),
+                    facecolor=(*matplotlib.colors.to_rgb(FOR if value >= 0 else AGAINST), 0.55 * share),
                     edgecolor="0.3",
                     linewidth=0.6,
-                    hatch="//" if value < 0 and share > 0.2 else None,
+                    hatch="//" if value < 0 else None,
                 )
             )
             if share > 0.1 and (right - left) > 0.035 * (seconds[-1] - seconds[0]):
@@ -113,7 +113,10 @@ def graph(adjacency: Tensor, node_bands: Tensor) -> str:
         left, right = figure.subplots(1, 2)
         image = left.imshow(100 * adjacency.numpy(), cmap="Greys", vmin=0)
         figure.colorbar(image, ax=left, label="weight of the edge (%)", shrink=0.8)
-        left.set(xlabel="to node", ylabel="from node")
+        kind = (
+            "node" if len(adjacency) == len(node_bands) else "feature"
+        )  # with the graph first it joins features
+        left.set(xlabel=f"to {kind}", ylabel=f"from {kind}")
         image = right.imshow(100 * node_bands.numpy(), cmap="Greys", vmin=0, aspect="auto")
         figure.colorbar(image, ax=right, label="share of the band (%)", shrink=0.8)
         right.set(xlabel="mel band", ylabel="node")
@@ -121,7 +124,7 @@ def graph(adjacency: Tensor, node_bands: Tensor) -> str:
 
 
 def attention(weights: Tensor, seconds: tuple[float, float]) -> str:
-    """Draw (layers, heads, T, T): which frame looks at which."""
+    """Draw (layers, heads, K, K): which frame, or block of frames, looks at which."""
     layers, heads = weights.shape[:2]
     extent = (seconds[0], seconds[1], seconds[1], seconds[0])
     with matplotlib.rc_context(STYLE):  # type: ignore[arg-type]
@@ -130,7 +133,7 @@ def attention(weights: Tensor, seconds: tuple[float, float]) -> str:
         for layer in range(layers):
             for head in range(heads):
                 axes = grid[layer][head]
-                values = _shrunk(weights[layer, head].numpy())
+                values = weights[layer, head].numpy()
                 axes.imshow(values, cmap="Greys", vmin=0, extent=extent, aspect="auto")
                 axes.set_title(f"layer {layer + 1}, head {head + 1}", fontsize=10)
                 axes.set(
@@ -138,17 +141,6 @@ def attention(weights: Tensor, seconds: tuple[float, float]) -> str:
                     ylabel="" if head else "looking (s)",
                 )
         return svg(figure)
-
-
-def _shrunk(
-    values: np.ndarray[tuple[int, int], np.dtype[np.float32]],
-) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
-    """Return at most 128 x 128 means of blocks: a page must not weigh megabytes."""
-    step = -(-len(values) // 128)
-    count = len(values) // step * step
-    blocks = values[:count, :count].reshape(count // step, step, count // step, step)
-    means: np.ndarray[tuple[int, int], np.dtype[np.float32]] = blocks.mean(axis=(1, 3))
-    return means
 
 
 def svg(figure: Figure) -> str:

@@ -20,6 +20,9 @@ PARTS: dict[str, type[nn.Module]] = {
     "graph": GraphBlock,
     "attention": SelfAttention,
 }
+MAP_SIZE = 128
+"""Rows and columns of an attention map at most."""
+QUERIES_AT_ONCE = 256
 HAVE = "magtf_net and its variants have it"
 
 
@@ -32,7 +35,9 @@ class Inside:
         scale_weights: (scales,), the mean weight in (0, 1) that squeeze and excitation gives each kernel's channels.
         adjacency: (N, N) or (D, D), each row summing to 1: from which node to which a message goes.
         node_bands: (N, M), each row summing to 1: the share of each mel band in what a node draws on.
-        attention: (layers, heads, T, T), each row summing to 1: how much frame i looks at frame j.
+        attention: (layers, heads, K, K), how much frame i looks at frame j; beyond 128 frames, means over K = 128 times
+            128 blocks. For T frames each row sums to K / T.
+        frame_relevance: (T,), summing to 1: the attention that each frame receives, over all layers, heads and frames.
     """
 
     scale_spans: tuple[int, ...] = ()
@@ -40,13 +45,7 @@ class Inside:
     adjacency: Tensor = field(default_factory=lambda: torch.zeros(0, 0))
     node_bands: Tensor = field(default_factory=lambda: torch.zeros(0, 0))
     attention: Tensor = field(default_factory=lambda: torch.zeros(0, 0, 0, 0))
-
-    @property
-    def frame_relevance(self) -> Tensor:
-        """Return (T,), summing to 1: the attention that each frame receives, over all layers, heads and frames."""
-        if not self.attention.numel():
-            return torch.zeros(0)
-        return self.attention.mean(dim=(0, 1, 2))
+    frame_relevance: Tensor = field(default_factory=lambda: torch.zeros(0))
 
 
 def look_inside(model: Model, features: FeatureBatch) -> Inside:
@@ -88,12 +87,12 @@ def look_inside(model: Model, features: FeatureBatch) -> Inside:
         if isinstance(scales, MultiScaleConv):
             found["node_bands"] = _node_bands(scales, graph)
     if attentions:
-        found["attention"] = torch.stack(
-            [
-                _weights(values, module.num_heads)
-                for values, module in zip(seen[SelfAttention], attentions, strict=True)
-            ]
-        )
+        maps = [
+            _attention_map(values, module.num_heads)
+            for values, module in zip(seen[SelfAttention], attentions, strict=True)
+        ]
+        found["attention"] = torch.stack([blocks for blocks, _ in maps])
+        found["frame_relevance"] = torch.stack([received for _, received in maps]).mean(dim=0)
     return Inside(**found)
 
 
@@ -115,16 +114,29 @@ def _only(model: nn.Module, kind: type[nn.Module]) -> nn.Module | None:
     return next((module for module in model.modules() if isinstance(module, kind)), None)
 
 
-def _weights(query_key_value: Tensor, num_heads: int) -> Tensor:
-    """Return the attention weights (H, T, T) of projected frames of one utterance, packed (T, 3 D) or (1, T, 3 D)."""
+def _attention_map(query_key_value: Tensor, num_heads: int) -> tuple[Tensor, Tensor]:
+    """Return block means (H, K, K) of the attention of one utterance, and what each frame receives (T,).
+
+    The frames are projected, packed (T, 3 D) or padded (1, T, 3 D). Never all of (H, T, T) at once.
+    """
     frames = query_key_value.flatten(0, -2)
-    query, key, _ = frames.view(len(frames), 3, num_heads, -1).permute(1, 2, 0, 3).unbind(0)
-    weights: Tensor = (query @ key.transpose(1, 2) * query.shape[-1] ** -0.5).softmax(dim=-1)
-    return weights
+    count = len(frames)
+    query, key, _ = frames.view(count, 3, num_heads, -1).permute(1, 2, 0, 3).unbind(0)
+    size = min(count, MAP_SIZE)
+    block = torch.arange(count) * size // count  # of each frame
+    member = torch.nn.functional.one_hot(block, size).to(frames.dtype)
+    member = member / member.sum(dim=0)  # (T, K): a mean over each block
+    blocks, received = torch.zeros(num_heads, size, size), torch.zeros(count)
+    for start in range(0, count, QUERIES_AT_ONCE):
+        some = slice(start, start + QUERIES_AT_ONCE)
+        weights = (query[:, some] @ key.transpose(1, 2) * query.shape[-1] ** -0.5).softmax(dim=-1)
+        blocks += member[some].t() @ (weights @ member)
+        received += weights.sum(dim=(0, 1))
+    return blocks, received / (num_heads * count)
 
 
 def _node_bands(scales: MultiScaleConv, graph: GraphBlock) -> Tensor:
-    """Return (N, M): absolute weights along all paths from mel bands through convolutions and fusion to each node.
+    """Return (N, M): absolute weights of convolutions, fusion and the folded graph, multiplied along their paths.
 
     The nonlinearities between are taken as they would pass everything: this is what a node can draw on, not
     what it draws from one utterance.

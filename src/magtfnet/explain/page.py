@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Sequence
+from math import isnan
 
 import jinja2
 import soundfile
@@ -25,14 +26,14 @@ METHODS = {
 
 def explanation_page(title: str, explanation: Explanation, words: Sequence[str]) -> str:
     """Return the HTML of one explanation, with sentences such as ``in_words`` gives."""
-    inside, frame = explanation.inside, 10
+    inside, milliseconds = explanation.inside, 1000 * explanation.frame_seconds
     bands = [
         f"{low:,.0f} to {high:,.0f} Hz"
         for low, high in zip(explanation.hertz[:-1], explanation.hertz[1:], strict=True)
     ]
     unit = f"added to the logit of {explanation.label}"
     scales = {
-        f"{span} frames ({span * frame} ms)": float(weight)
+        f"{span} frames ({span * milliseconds:.0f} ms)": float(weight)
         for span, weight in zip(inside.scale_spans, inside.scale_weights, strict=True)
     }
     return ENVIRONMENT.get_template("explanation.html").render(
@@ -71,8 +72,12 @@ def explanation_page(title: str, explanation: Explanation, words: Sequence[str])
 
 def _measured(explanation: Explanation) -> list[dict[str, str]]:
     """Return each descriptor's mean in its unit, how far it lies from that of the training part, and what it adds."""
-    means = explanation.features.functionals[0].tolist()
-    rows = zip(explanation.by_descriptor().items(), means, explanation.deviations.tolist(), strict=False)
+    rows = zip(
+        explanation.by_descriptor().items(),
+        explanation.means.tolist(),
+        explanation.deviations.tolist(),
+        strict=True,
+    )
     return [
         {
             "name": name.replace("_", " "),
@@ -81,6 +86,7 @@ def _measured(explanation: Explanation) -> list[dict[str, str]]:
             "adds": f"{value:+.2f}",
         }
         for (name, value), mean, away in rows
+        if not isnan(mean)
     ]
 
 
@@ -92,7 +98,10 @@ def _strongest_edges(explanation: Explanation) -> str:
     weights.fill_diagonal_(0.0)
     order = weights.flatten().argsort(descending=True)[:NUM_EDGES].tolist()
     named = [(edge // len(weights), edge % len(weights)) for edge in order]
-    return ", ".join(f"{start} to {end} ({100 * float(weights[start, end]):.0f} %)" for start, end in named)
+    kind = "node" if len(weights) == len(explanation.inside.node_bands) else "feature"
+    return f"between two {kind}s: " + ", ".join(
+        f"{start} to {end} ({100 * float(weights[start, end]):.0f} %)" for start, end in named
+    )
 
 
 def _wav(explanation: Explanation) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from scipy.stats import rankdata
 
 from magtfnet.explain.explanation import Explanation
 
@@ -36,12 +37,14 @@ class Profile:
 
     @property
     def agreement(self) -> float | None:
-        """Return the mean rank correlation of the shares between every two models; None for one model."""
-        count = len(self.shares)
-        if count < 2:
+        """Return the mean rank correlation, signs included, between every two models; None where it has no meaning.
+
+        That is for one model, fewer than three parts, or a model to which all parts are alike.
+        """
+        count, parts = self.signed.shape
+        if count < 2 or parts < 3 or (np.ptp(self.signed, axis=1) == 0).any():
             return None
-        ranks = self.shares.argsort(axis=1).argsort(axis=1)
-        matrix = np.corrcoef(ranks)
+        matrix = np.corrcoef(rankdata(self.signed, axis=1))
         return float((np.sum(matrix) - count) / (count * (count - 1)))  # all but the ones of the diagonal
 
     @property
@@ -94,4 +97,7 @@ def _names(explanation: Explanation, kind: str) -> tuple[str, ...]:
         return tuple(f"{low:,.0f} to {high:,.0f} Hz" for low, high in pairwise(hertz))
     if kind == "descriptors":
         return tuple(name.replace("_", " ") for name in explanation.players.descriptors)
-    return tuple(f"{span} frames ({10 * span} ms)" for span in explanation.inside.scale_spans)
+    return tuple(
+        f"{span} frames ({1000 * explanation.frame_seconds * span:.0f} ms)"
+        for span in explanation.inside.scale_spans
+    )

@@ -35,7 +35,7 @@ def in_words(explanation: Explanation) -> list[str]:
         listed = [f"{name} ({value:+.2f})" for name, value in notable if sign * value > 0]
         if listed:
             said.append(f"What speaks {word} it most: {_joined(listed)}.")
-    return said + [sentence for sentence in (_trimmed(explanation), explanation.note) if sentence]
+    return [*said, *explanation.notes]
 
 
 def _named(explanation: Explanation) -> list[tuple[str, float]]:
@@ -60,10 +60,3 @@ def _named(explanation: Explanation) -> list[tuple[str, float]]:
 
 def _joined(words: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else f"{'; '.join(words[:-1])}; and {words[-1]}"
-
-
-def _trimmed(explanation: Explanation) -> str:
-    before, behind = explanation.trimmed
-    if before + behind == 0:
-        return ""
-    return f"{before:.2f} s of digital silence before the sound and {behind:.2f} s behind it were left out."

@@ -9,6 +9,7 @@ import torch
 
 from magtfnet.audio import Waveform, prepare, read_audio
 from magtfnet.audio.io import MIN_DURATION
+from magtfnet.audio.trim import trim_silence
 from magtfnet.errors import DurationError, MagtfnetError
 from magtfnet.features import FeatureBatch, FrontEnd
 from magtfnet.features.batch import pad_frames
@@ -90,19 +91,37 @@ class EmotionRecognizer:
 
         Args:
             source: a path or a waveform.
-            label: the emotion explained; the one predicted where not said.
+            label: the emotion explained; where not said the one that the model hears in the recording without the
+                digital silence before and behind it.
             method: ``shapley``, ``integrated_gradients`` or ``occlusion`` (see ``magtfnet.explain``).
 
         Raises:
             AudioError: a recording that cannot be used.
-            ExplainError: an unknown method or emotion, or a recording of digital silence alone.
+            ExplainError: an unknown method or emotion, or a recording too long to be explained.
         """
         from magtfnet.explain import explain
 
-        waveform, _ = self._read(source)
+        name, recording = self._recording(source)
+        sound, cut = trim_silence(recording)
+        if not sound.samples.any() or sound.duration < MIN_DURATION:
+            found = f"{sound.duration:.3f} s of sound" if sound.samples.any() else "digital silence"
+            raise DurationError(name, found, f"give at least {MIN_DURATION} s of sound")
         bundle = self.bundle
         parts = (bundle.model, bundle.standardizer, self.front_end, bundle.labels)
-        return explain(*parts, waveform, label=label, method=method)
+        waveform = prepare(sound, bundle.audio, name)
+        notes = []
+        if sum(cut) > 0:
+            whole, trimmed = self.predict(recording), self.predict(sound)
+            notes.append(
+                f"{cut[0]:.2f} s of digital silence before the sound and {cut[1]:.2f} s behind it were left out; "
+                f"with them the model hears {whole.label} ({100 * whole.confidence:.0f} %), "
+                f"without them {trimmed.label} ({100 * trimmed.confidence:.0f} %)."
+            )
+        if not bundle.features.standardize:
+            notes.append(
+                "The features are not standardised: the baseline is a log-power of 0, not an average recording."
+            )
+        return explain(*parts, waveform, starts=cut[0], label=label, method=method, notes=notes)
 
     def _raising(self, sources: Sequence[Source]) -> Iterator[Prediction]:
         for result in self.predict_each(sources):
@@ -116,6 +135,12 @@ class EmotionRecognizer:
 
     def _read(self, source: Source) -> tuple[Waveform, float]:
         """Return a recording as the front end takes it, and how long it was."""
+        name, waveform = self._recording(source)
+        return prepare(waveform, self.bundle.audio, name), waveform.duration
+
+    @staticmethod
+    def _recording(source: Source) -> tuple[str | Path, Waveform]:
+        """Return a recording as it is, and what to call it."""
         name = "waveform" if isinstance(source, Waveform) else Path(source)
         waveform = source if isinstance(source, Waveform) else read_audio(source)
         if not MIN_DURATION <= waveform.duration <= LONGEST:
@@ -124,7 +149,7 @@ class EmotionRecognizer:
                 f"{waveform.duration:.3f} s of audio",
                 f"give one utterance of {MIN_DURATION} to {LONGEST:g} s",
             )
-        return prepare(waveform, self.bundle.audio, name), waveform.duration
+        return name, waveform
 
     def _run(
         self, waiting: Sequence[FeatureBatch | MagtfnetError], durations: Sequence[float]
