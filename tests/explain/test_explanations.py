@@ -13,6 +13,7 @@ from magtfnet.explain.attribution import Game, attribute
 from magtfnet.explain.explanation import explain
 from magtfnet.explain.faithfulness import curves, randomised_correlation
 from magtfnet.explain.inside import _attention_map, require
+from magtfnet.explain.page import explanation_page
 from magtfnet.explain.words import in_words
 from magtfnet.features import FeatureBatch, FrontEnd, Standardizer
 from magtfnet.labels import LabelSet
@@ -227,8 +228,17 @@ def test_a_model_without_a_part_says_which_have_it():
     inside = look_inside(model, standardised(speechlike())[0])
     assert not inside.attention.numel()
     assert not inside.frame_relevance.numel()
-    with pytest.raises(ExplainError, match="no attention to look at; magtf_net and its variants have it"):
+    with pytest.raises(
+        ExplainError, match="no attention to look at; these have: magtf_net, magtf_net_frames, "
+    ):
         require(model, "attention")
+    page = explanation_page(
+        "<b>&", explained(model, speechlike(), label="anger", method="occlusion"), ["a < b"]
+    )
+    assert "This model has no graph to look at; these have: magtf_net" in page
+    assert page.count("<svg") == 3  # overview, bands, descriptors
+    assert "<b>" not in page  # a file's name is no markup
+    assert "a &lt; b" in page
     with pytest.raises(ExplainError, match="2 utterances at once"):
         look_inside(model, FeatureBatch(*(torch.zeros(2, 3, 3) for _ in range(4))))
 
@@ -345,3 +355,19 @@ def test_what_a_model_has_learnt_is_where_the_explanation_points(taught, method)
     middles = torch.tensor([(start + end) / 2 for start, end in pairwise(told.seconds)])
     of_band = told.players.cells(told.attribution.values)[:, band]
     assert of_band[middles > 0.4].sum() > of_band[middles < 0.4].sum()
+
+
+@pytest.mark.parametrize("name", ["magtf_net", "magtf_net_frames", "magtf_net_graph_first"])
+def test_every_variant_has_a_page(name):
+    torch.manual_seed(0)
+    model = create_model(
+        name, num_classes=3, channels=8, d_model=16, num_nodes=6, graph_channels=4, num_heads=2
+    ).eval()
+    told = explained(model, speechlike(), method="integrated_gradients")
+    assert (
+        abs(told.attribution.unexplained)
+        < 0.01 * abs(told.attribution.logit - told.attribution.baseline) + 1e-4
+    )
+    page = explanation_page("x", told, in_words(told))
+    assert page.count("<svg") == 6
+    assert f"between two {'feature' if name == 'magtf_net_graph_first' else 'node'}s" in page

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from magtfnet.errors import ExplainError
 from magtfnet.features import FeatureBatch
-from magtfnet.models import Model
+from magtfnet.models import Model, create_model, list_models
 from magtfnet.models.blocks.graph_block import GraphBlock
 from magtfnet.models.blocks.multi_scale_conv import MultiScaleConv
 from magtfnet.models.blocks.squeeze_excitation import SqueezeExcitation
@@ -23,7 +23,6 @@ PARTS: dict[str, type[nn.Module]] = {
 MAP_SIZE = 128
 """Rows and columns of an attention map at most."""
 QUERIES_AT_ONCE = 256
-HAVE = "magtf_net and its variants have it"
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,14 @@ def require(model: Model, part: str) -> None:
         ExplainError: it has none; the message says which models do.
     """
     if _only(model, PARTS[part]) is None:
-        raise ExplainError(f"this model has no {part} to look at; {HAVE}")
+        raise ExplainError(absence(part))
+
+
+def absence(part: str) -> str:
+    """Say that a model has no such part, and which registered models have it."""
+    with torch.random.fork_rng():  # building a model draws its weights
+        named = [name for name in list_models() if _only(create_model(name, num_classes=2), PARTS[part])]
+    return f"this model has no {part} to look at; these have: {', '.join(named) or 'none that is registered'}"
 
 
 def _keep(values: list[Tensor]) -> Callable[[nn.Module, object, Tensor], None]:
@@ -159,7 +165,9 @@ def fused_vectors(model: Model, features: FeatureBatch) -> Tensor:
     """
     classifier = getattr(model, "classifier", None)
     if not isinstance(classifier, nn.Module):
-        raise ExplainError(f"this model has no classifier to look at; {HAVE}")
+        raise ExplainError(
+            "this model has no layer called classifier to look at; give the last layer that name"
+        )
     seen: list[Tensor] = []
     hook = classifier.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].detach()))
     try:

@@ -10,6 +10,7 @@ import soundfile
 
 from magtfnet.explain import figures
 from magtfnet.explain.explanation import Explanation
+from magtfnet.explain.inside import absence
 from magtfnet.features.lld import descriptor_unit
 
 NUM_EDGES = 5
@@ -61,6 +62,15 @@ def explanation_page(title: str, explanation: Explanation, words: Sequence[str])
             {name.replace("_", " "): value for name, value in explanation.by_descriptor().items()}, unit
         ),
         measured=_measured(explanation),
+        absent={
+            part: absence(part)
+            for part, there in (
+                ("scales", bool(scales)),
+                ("graph", bool(inside.adjacency.numel())),
+                ("attention", bool(inside.attention.numel())),
+            )
+            if not there
+        },
         scales=figures.bars(scales, "mean channel weight (0 to 1)") if scales else "",
         graph=figures.graph(inside.adjacency, inside.node_bands) if inside.node_bands.numel() else "",
         edges=_strongest_edges(explanation),
