@@ -49,7 +49,7 @@ def learning_curve(history: Sequence[Mapping[str, float]]) -> str:
             axes.axvline(best, color="0.6", linewidth=1, linestyle=":", label="kept weights")
             axes.legend(frameon=False)
             axes.grid(alpha=0.25)
-        return _svg(figure)
+        return svg(figure)
 
 
 def confusion_figure(report: EvaluationReport) -> str:
@@ -72,10 +72,11 @@ def confusion_figure(report: EvaluationReport) -> str:
                 text = f"{counts[i, j]}\n{100 * shares[i, j]:.0f} %" if counts[i, j] else "0"
                 colour = "white" if shares[i, j] > 0.55 else "black"
                 axes.text(j, i, text, ha="center", va="center", color=colour, fontsize=8.5)
-        return _svg(figure)
+        return svg(figure)
 
 
-def _svg(figure: Figure) -> str:
+def svg(figure: Figure) -> str:
+    """Return a figure as the text of an SVG element."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     text = buffer.getvalue()

@@ -6,8 +6,9 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
+from magtfnet.evaluation.figures import STYLE, svg
 from magtfnet.explain.embeddings import Vectors
-from magtfnet.explain.figures import STYLE, WIDTH, svg
+from magtfnet.explain.figures import WIDTH
 from magtfnet.explain.profile import Profile
 
 MARKERS = "os^vDPX*<>ph8dH"

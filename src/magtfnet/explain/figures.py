@@ -1,6 +1,5 @@
 """The pictures of an explanation, as SVG text: readable without colour, every axis with its unit."""
 
-import io
 from collections.abc import Mapping
 from itertools import pairwise
 
@@ -10,15 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from magtfnet.evaluation.figures import STYLE, svg
 from magtfnet.explain.explanation import Explanation
 
-STYLE = {
-    "text.parse_math": False,
-    "svg.fonttype": "none",
-    "font.size": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-}
 LEFT, RIGHT = 0.08, 0.98
 """Where the time axes of the overview begin and end, as shares of its width: the page moves a cursor there."""
 WIDTH = 10.0
@@ -141,11 +134,3 @@ def attention(weights: Tensor, seconds: tuple[float, float]) -> str:
                     ylabel="" if head else "looking (s)",
                 )
         return svg(figure)
-
-
-def svg(figure: Figure) -> str:
-    """Return a figure as the text of an SVG element."""
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
-    text = buffer.getvalue()
-    return text[text.index("<svg") :]

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from magtfnet.features import FeatureBatch, Standardizer
+from magtfnet.models.masking import valid_frames
 from magtfnet.training.batches import TrainingData
 
 SHAPES = 4
@@ -38,7 +39,8 @@ class ResidentData:
             order += piece
             functionals.append(batch.functionals)
             for name, kept in frames.items():
-                kept.append(_real(getattr(batch, name), batch.lengths))
+                padded = getattr(batch, name)
+                kept.append(padded[valid_frames(batch.lengths, padded.shape[1])])
         place = torch.empty(len(order), dtype=torch.long, device=device)
         place[order] = torch.arange(len(order), device=device)  # where each utterance stands among those read
         self.functionals = torch.cat(functionals)[place]
@@ -55,7 +57,7 @@ class ResidentData:
         """Return the features of utterances (B,) padded to ``num_frames``, and their classes; all on the device."""
         lengths = self.lengths[indices]
         steps = torch.arange(num_frames, device=indices.device)
-        real = steps < lengths.unsqueeze(1)  # (B, T)
+        real = valid_frames(lengths, num_frames)
         rows = torch.where(real, self.starts[indices].unsqueeze(1) + steps, 0)
         frames = {
             name: torch.where(real.unsqueeze(-1), values[rows], 0.0) for name, values in self.frames.items()
@@ -65,8 +67,3 @@ class ResidentData:
             frames.get("log_mel", nothing), frames.get("lld", nothing), self.functionals[indices], lengths
         )
         return batch, self.targets[indices]
-
-
-def _real(frames: Tensor, lengths: Tensor) -> Tensor:
-    steps = torch.arange(frames.shape[1], device=lengths.device)
-    return frames[steps < lengths.unsqueeze(1)]
