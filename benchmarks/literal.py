@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from magtfnet.models.magtf_net import MAGTFNet
+from magtfnet.models.dual_branch import DualBranchNet
 
 
 class LiteralMAGTFNet(nn.Module):
@@ -23,7 +23,7 @@ class LiteralMAGTFNet(nn.Module):
 
     inputs = ("log_mel", "functionals")
 
-    def __init__(self, ours: MAGTFNet) -> None:
+    def __init__(self, ours: DualBranchNet) -> None:
         super().__init__()
         config = ours.config
         self.config = config
@@ -120,7 +120,7 @@ NAMES = {
     "encoder.graph.norm": "graph_norm",
     "encoder.graph.": "",
     "encoder.embedding": "embedding",
-    "transformer.layers": "layers",
+    "context.layers": "layers",
     "attention.query_key_value.": "self_attn.in_proj_",
     "attention.output": "self_attn.out_proj",
     "attention_norm": "norm1",
@@ -129,5 +129,5 @@ NAMES = {
     "contract": "linear2",
     ".squeeze.": ".0.",
     ".excite.": ".2.",
-    "functionals_branch.layers": "lld",
+    "lld_branch.layers": "lld",
 }

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from magtfnet import create_model
-from magtfnet.models import magtf_net
+from magtfnet import create_model, list_models
+from magtfnet.models.blocks import cnn_encoder, mag_encoder
 from magtfnet.models.layout import SHORT, Packed, Padded, layout_of
 
 LENGTHS = torch.tensor([1, 7, 12, 3])
@@ -54,6 +54,10 @@ def test_windows_see_zeros_beyond_the_ends(layout, padded):
     assert torch.equal(found[first_of_second + 3], padded[1, 2:5])
 
 
+def test_padding_comes_back_as_zeros(layout, padded):
+    assert torch.equal(layout.pad(layout.arrange(padded)), padded.nan_to_num(0.0))
+
+
 def test_means_are_over_real_frames(layout, padded):
     expected = torch.stack([frames[:n].mean(dim=0) for frames, n in zip(padded, LENGTHS, strict=True)])
     torch.testing.assert_close(layout.mean(layout.arrange(padded)), expected)
@@ -86,15 +90,17 @@ def test_attention_in_bfloat16_is_that_of_float32_to_its_digits(length):
     torch.testing.assert_close(found.float(), packed.attend(frames, num_heads=2), atol=0.02, rtol=0.02)
 
 
-@pytest.mark.parametrize("name", ["magtf_net", "magtf_net_frames", "magtf_net_graph_first"])
+@pytest.mark.parametrize("name", list_models())
 def test_a_model_is_the_same_in_both_layouts(name, monkeypatch):
     torch.manual_seed(0)
     model = create_model(name, num_classes=4, dropout=0.0)
     batch = {"log_mel": torch.randn(3, 30, 40), "lengths": torch.tensor([30, 5, 17])}
-    batch |= {"lld": torch.randn(3, 30, 12)} if "lld" in model.inputs else {"functionals": torch.randn(3, 24)}
+    others = {"lld": torch.randn(3, 30, 12), "functionals": torch.randn(3, 24)}
+    batch |= {name: value for name, value in others.items() if name in model.inputs}
     results = []
     for make in (layout_of, lambda frames, lengths: Padded(lengths, frames.shape[1])):
-        monkeypatch.setattr(magtf_net, "layout_of", make)
+        for encoder in (mag_encoder, cnn_encoder):
+            monkeypatch.setattr(encoder, "layout_of", make)
         model.zero_grad()
         logits = model(**batch)
         logits.square().sum().backward()

@@ -4,13 +4,16 @@ import pytest
 import torch
 
 from magtfnet import ConfigError, UnknownNameError, create_model, list_models
+from magtfnet.models.blocks.graph_block import GraphBlock
+from magtfnet.models.magtf_net import KERNEL_SETS, kernel_set_name
 from magtfnet.models.protocol import MODELS, register_model
 
 
 def test_models_are_found_by_name():
     assert "magtf_net" in list_models()
     with pytest.raises(
-        UnknownNameError, match=r"unknown model 'nope', expected one of magtf_net, magtf_net_frames"
+        UnknownNameError,
+        match=r"unknown model 'nope', expected one of cnn_blstm, .*magtf_net, magtf_net_frames",
     ):
         create_model("nope", num_classes=4)
     with pytest.raises(ValueError, match="model 'magtf_net' is registered twice"):
@@ -47,7 +50,17 @@ def test_variants_are_what_they_say():
     assert create_model("magtf_net", num_classes=4).inputs == ("log_mel", "functionals")
     first = create_model("magtf_net_graph_first", num_classes=4)
     assert first.encoder.graph.adjacency().shape == (128, 128)
-    adjacency = create_model("magtf_net", num_classes=4).encoder.graph.adjacency()
+    full = create_model("magtf_net", num_classes=4)
+    assert create_model("magtf_net_without_lld", num_classes=4).inputs == ("log_mel",)
+    assert create_model("magtf_net_without_lld", num_classes=4).classifier.in_features == 128
+    without_graph = create_model("magtf_net_without_graph_block", num_classes=4)
+    assert not any(isinstance(module, GraphBlock) for module in without_graph.modules())
+    for sizes in KERNEL_SETS:
+        variant = create_model(kernel_set_name(sizes), num_classes=4)
+        assert [c.kernel_size[0] for c in variant.encoder.scales.convolutions] == list(sizes)
+        rest = variant.config.model_copy(update={"kernel_sizes": full.config.kernel_sizes})
+        assert rest == full.config, "only the kernels differ"
+    adjacency = full.encoder.graph.adjacency()
     assert adjacency.shape == (40, 40)
     torch.testing.assert_close(adjacency.sum(dim=1), torch.ones(40))
 
@@ -59,7 +72,10 @@ def test_variants_are_what_they_say():
             {"kernel_size": 3},
             r"unknown configuration key 'model.kernel_size', .*did you mean 'kernel_sizes'\?",
         ),
-        ({"kernel_sizes": (3, 4)}, "model.kernel_sizes has 4: a kernel spans an odd number of frames"),
+        (
+            {"kernel_sizes": (3, 4)},
+            r"model.kernel_sizes = \(3, 4\): a kernel spans an odd number of frames, found 4",
+        ),
         ({"dropout": 1.5}, r"configuration model.dropout = 1.5: input should be less than 1"),
         ({"num_nodes": 200}, "num_nodes must lie between 1 and d_model 128, found 200"),
         ({"num_heads": 3}, "d_model 128 must be a multiple of num_heads 3"),

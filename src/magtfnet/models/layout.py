@@ -8,7 +8,7 @@ steps on a GPU), and the frames stay padded.
 from abc import ABC, abstractmethod
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from magtfnet.models.masking import masked_mean, valid_frames, zero_padding
@@ -33,6 +33,10 @@ class Layout(ABC):
     @abstractmethod
     def arrange(self, padded: Tensor) -> Tensor:
         """Return frames (B, T, C) in this layout, without whatever stood in the padding, NaN included."""
+
+    @abstractmethod
+    def pad(self, frames: Tensor) -> Tensor:
+        """Return frames of this layout as (B, T, C), T being at least the longest utterance, zero on padding."""
 
     @abstractmethod
     def windows(self, frames: Tensor, size: int) -> Tensor:
@@ -72,6 +76,11 @@ class Packed(Layout):
         *real, behind = self.counts
         frames = [frames[:count] for frames, count in zip(padded, real, strict=True)]
         return torch.cat([*frames, padded.new_zeros(behind, padded.shape[2])])
+
+    def pad(self, frames: Tensor) -> Tensor:
+        """See ``Layout``."""
+        *parts, _ = torch.split(frames, self.counts)
+        return nn.utils.rnn.pad_sequence(parts, batch_first=True)
 
     def windows(self, frames: Tensor, size: int) -> Tensor:
         """See ``Layout``."""
@@ -125,6 +134,10 @@ class Padded(Layout):
     def arrange(self, padded: Tensor) -> Tensor:
         """See ``Layout``."""
         return zero_padding(padded, self.valid)
+
+    def pad(self, frames: Tensor) -> Tensor:
+        """See ``Layout``."""
+        return zero_padding(frames, self.valid)
 
     def windows(self, frames: Tensor, size: int) -> Tensor:
         """See ``Layout``; ``frames`` is zero on padding."""

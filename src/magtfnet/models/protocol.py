@@ -14,11 +14,13 @@ class Model(nn.Module):
 
     A model names in ``inputs`` the features that its ``forward`` takes as keywords beside ``lengths`` (B,):
     of ``log_mel`` (B, T, M), ``lld`` (B, T, L) and ``functionals`` (B, number of functionals). It returns
-    logits (B, K). What stands beyond ``lengths`` never changes them.
+    logits (B, K). What stands beyond ``lengths`` never changes them. ``static_shapes`` says that no shape inside
+    depends on ``lengths`` on a GPU, so that a step can be recorded there.
     """
 
     inputs: tuple[str, ...]
     config: BaseModel
+    static_shapes: bool = True
 
 
 Builder = Callable[..., Model]

@@ -129,11 +129,8 @@ class _Recording:
 
 
 def can_be_recorded(model: Model, data: TrainingData, device: torch.device) -> bool:
-    """Return whether steps on a device can be recorded, and the training part fits there.
-
-    Descriptors frame by frame go through layers whose shape depends on the data, which cannot be recorded.
-    """
-    if device.type != "cuda" or "lld" in model.inputs:
+    """Return whether steps on a device can be recorded, and the training part fits there."""
+    if device.type != "cuda" or not model.static_shapes:
         return False
     free, _ = torch.cuda.mem_get_info(device)
     return data.num_bytes(model.inputs) < SHARE_OF_MEMORY * free

@@ -114,7 +114,10 @@ def test_functionals_branch_by_hand():
                 layer.bias.fill_(1.0)
     # BatchNorm as made divides by sqrt(1 + 1e-5); 3 -> 7 -> 15, -3 -> ReLU(-5) = 0 -> 1
     torch.testing.assert_close(
-        branch(torch.tensor([[3.0], [-3.0]])), torch.tensor([[15.0], [1.0]]), rtol=1e-4, atol=0
+        branch(torch.ones(2), functionals=torch.tensor([[3.0], [-3.0]])),
+        torch.tensor([[15.0], [1.0]]),
+        rtol=1e-4,
+        atol=0,
     )
 
 
@@ -126,8 +129,8 @@ def test_padded_frames_never_reach_batch_norm():
     lengths = torch.tensor([5, 2])
     longer = torch.cat([lld, torch.full((2, 4, 3), 1e3)], dim=1)
     longer[1, 2:] = -1e3
-    plain = branches[0](lld, lengths)
-    padded = branches[1](longer, lengths)
+    plain = branches[0](lengths, lld=lld)
+    padded = branches[1](lengths, lld=longer)
     torch.testing.assert_close(padded, plain)
     for name, value in branches[0].state_dict().items():
         torch.testing.assert_close(branches[1].state_dict()[name], value)

@@ -1,14 +1,27 @@
 """The LLD branch: two linear layers, each with BatchNorm and ReLU (paper, eqs. 18, 19).
 
 Section 3.3 feeds frames and pools them; section 4.2 feeds one vector of functionals an utterance. Both are
-here.
+here, and the branch that a system without descriptors has.
 """
 
+from typing import Protocol
+
+import torch
 from torch import Tensor, nn
 
 from magtfnet.models.blocks.dropout import Dropout
 from magtfnet.models.blocks.linear import Linear
 from magtfnet.models.layout import Packed
+
+
+class LLDBranch(Protocol):
+    """Maps what ``inputs`` names to one vector of ``width`` an utterance."""
+
+    inputs: tuple[str, ...]
+    width: int
+
+    def __call__(self, lengths: Tensor, *, functionals: Tensor | None, lld: Tensor | None) -> Tensor:
+        """Return (B, width)."""
 
 
 class FunctionalsBranch(nn.Module):
@@ -20,21 +33,16 @@ class FunctionalsBranch(nn.Module):
         dropout: after the first layer.
     """
 
+    inputs = ("functionals",)
+
     def __init__(self, in_features: int, hidden: int, dropout: float) -> None:
         super().__init__()
-        self.layers = nn.Sequential(
-            Linear(in_features, hidden),
-            nn.BatchNorm1d(hidden),
-            nn.ReLU(),
-            Dropout(dropout),
-            Linear(hidden, hidden),
-            nn.BatchNorm1d(hidden),
-            nn.ReLU(),
-        )
+        self.width = hidden
+        self.layers = two_layers(in_features, hidden, dropout)
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Map (N, in_features) to (N, hidden)."""
-        mapped: Tensor = self.layers(features)
+    def forward(self, lengths: Tensor, *, functionals: Tensor, lld: Tensor | None = None) -> Tensor:
+        """Map functionals (B, in_features) to (B, hidden)."""
+        mapped: Tensor = self.layers(functionals)
         return mapped
 
 
@@ -49,11 +57,40 @@ class FramesBranch(nn.Module):
         dropout: after the first layer.
     """
 
+    inputs = ("lld",)
+
     def __init__(self, in_features: int, hidden: int, dropout: float) -> None:
         super().__init__()
-        self.mlp = FunctionalsBranch(in_features, hidden, dropout)
+        self.width = hidden
+        self.layers = two_layers(in_features, hidden, dropout)
 
-    def forward(self, lld: Tensor, lengths: Tensor) -> Tensor:
+    def forward(self, lengths: Tensor, *, lld: Tensor, functionals: Tensor | None = None) -> Tensor:
         """Map frames (B, T, L), the first ``lengths`` (B,) of each real, to (B, hidden)."""
         layout = Packed(lengths)
-        return layout.mean(self.mlp(layout.arrange(lld)))
+        return layout.mean(self.layers(layout.arrange(lld)))
+
+
+class NoBranch(nn.Module):
+    """The branch of a system without descriptors: a vector of no numbers."""
+
+    inputs = ()
+    width = 0
+
+    def forward(
+        self, lengths: Tensor, *, functionals: Tensor | None = None, lld: Tensor | None = None
+    ) -> Tensor:
+        """Return (B, 0)."""
+        return torch.zeros(len(lengths), 0, device=lengths.device)
+
+
+def two_layers(in_features: int, hidden: int, dropout: float) -> nn.Sequential:
+    """Return the layers of eqs. 18 and 19: (N, in_features) to (N, hidden)."""
+    return nn.Sequential(
+        Linear(in_features, hidden),
+        nn.BatchNorm1d(hidden),
+        nn.ReLU(),
+        Dropout(dropout),
+        Linear(hidden, hidden),
+        nn.BatchNorm1d(hidden),
+        nn.ReLU(),
+    )

@@ -1,0 +1,1 @@
+"""The systems that MAGTF-Net is compared with."""

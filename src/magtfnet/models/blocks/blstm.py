@@ -1,0 +1,51 @@
+"""Bidirectional LSTM (Graves and Schmidhuber, Neural Networks 2005) over utterances of any length.
+
+The backward direction is an LSTM that reads each utterance from its own last frame on, so neither direction
+meets padding before the last real frame. PyTorch's packed sequences do the same frame by frame, nine times slower
+on a CPU.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from magtfnet.models.blocks.dropout import Dropout
+from magtfnet.models.layout import Layout
+from magtfnet.models.precision import full_precision
+
+
+class BLSTM(nn.Module):
+    """Let every frame know what came before and after it.
+
+    Args:
+        d_model: D, even: each direction has D / 2 cells.
+        dropout: of the output.
+
+    Raises:
+        ValueError: D is odd.
+    """
+
+    def __init__(self, d_model: int, dropout: float) -> None:
+        super().__init__()
+        if d_model % 2:
+            raise ValueError(f"d_model {d_model} must be even for the two directions of an LSTM")
+        self.ahead = nn.LSTM(d_model, d_model // 2, batch_first=True)
+        self.back = nn.LSTM(d_model, d_model // 2, batch_first=True)
+        self.dropout = Dropout(dropout)
+
+    def forward(self, frames: Tensor, layout: Layout) -> Tensor:
+        """Map frames (..., D) of the layout to frames of the same shape."""
+        padded = layout.pad(frames)  # (B, T, D)
+        with full_precision(frames):
+            ahead, _ = self.ahead(padded)
+            back, _ = self.back(reverse(padded, layout.lengths))
+        both = torch.cat((ahead, reverse(back, layout.lengths)), dim=-1)
+        out: Tensor = self.dropout(layout.arrange(both))
+        return out
+
+
+def reverse(frames: Tensor, lengths: Tensor) -> Tensor:
+    """Return frames (B, T, C) with the first ``lengths`` (B,) of each utterance in reverse, its padding in place."""
+    places = torch.arange(frames.shape[1], device=frames.device)
+    mirrored = lengths.unsqueeze(1) - 1 - places  # (B, T), negative on padding
+    source = torch.where(mirrored >= 0, mirrored, places)
+    return frames.gather(1, source.unsqueeze(-1).expand_as(frames))
