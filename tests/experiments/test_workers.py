@@ -14,8 +14,9 @@ import torch
 from tiny_model import TINY
 
 from magtfnet import AudioError, WorkerError, load_config
-from magtfnet.experiments import cross_validation, workers
-from magtfnet.experiments.cross_validation import Announce, plan, train_all
+from magtfnet.experiments import trainings, workers
+from magtfnet.experiments.cross_validation import plan, train_all
+from magtfnet.experiments.trainings import Announce, choose_workers
 from magtfnet.experiments.workers import (
     Workers,
     best_workers,
@@ -168,9 +169,9 @@ def test_a_trial_takes_steps():
 
 
 def test_a_gpu_is_not_shared_unless_asked(monkeypatch):
-    monkeypatch.setattr(cross_validation, "choose_device", lambda name: torch.device("cuda"))
-    assert cross_validation._workers(CONFIG, 3, 5, None, Announce()).processes == 1
-    assert cross_validation._workers(CONFIG, 3, 5, 2, Announce()).processes == 2
+    monkeypatch.setattr(trainings, "choose_device", lambda name: torch.device("cuda"))
+    assert choose_workers(CONFIG, 3, 5, None, Announce()).processes == 1
+    assert choose_workers(CONFIG, 3, 5, 2, Announce()).processes == 2
 
 
 class Listener(Announce):
@@ -180,12 +181,12 @@ class Listener(Announce):
     def workers(self, workers):
         self.told.append(workers)
 
-    def starting(self, run, number, total):
-        self.told.append((run.name, number, total))
-        return lambda row: self.told.append((run.name, row["epoch"]))
+    def starting(self, training, number, total):
+        self.told.append((training.run.name, number, total))
+        return lambda row: self.told.append((training.run.name, row["epoch"]))
 
-    def finished(self, run):
-        self.told.append((run.name, "finished"))
+    def finished(self, training, run):
+        self.told.append((training.run.name, "finished"))
 
 
 def test_trainings_side_by_side_are_those_one_by_one(synthetic, tmp_path, feature_cache):
@@ -211,8 +212,8 @@ def test_trainings_side_by_side_are_those_one_by_one(synthetic, tmp_path, featur
 def test_a_finished_protocol_starts_no_process(synthetic, tmp_path, feature_cache, monkeypatch):
     runs = plan(synthetic, CONFIG, [0])
     done = train_all(synthetic, runs, tmp_path / "run", CONFIG, cache=feature_cache)
-    monkeypatch.setattr(cross_validation, "side_by_side", None)
-    monkeypatch.setattr(cross_validation, "best_workers", None)
+    monkeypatch.setattr(trainings, "side_by_side", None)
+    monkeypatch.setattr(trainings, "best_workers", None)
     again = train_all(synthetic, runs, tmp_path / "run", CONFIG, cache=feature_cache, resume=True, jobs=None)
     accuracies = [[run.report.weighted_accuracy for run in runs.values()] for runs in (again, done)]
     assert accuracies[0] == accuracies[1]

@@ -234,7 +234,7 @@ def test_a_model_without_a_part_says_which_have_it():
     page = explanation_page(
         "<b>&", explained(model, speechlike(), label="anger", method="occlusion"), ["a < b"]
     )
-    assert "This model has no graph to look at; these have: magtf_net" in page
+    assert "This model has no graph to look at; these have: d_mag_blstm, " in page
     assert page.count("<svg") == 3  # overview, bands, descriptors
     assert "<b>" not in page  # a file's name is no markup
     assert "a &lt; b" in page

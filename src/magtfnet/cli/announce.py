@@ -1,8 +1,8 @@
 """A protocol's runs as they come, on stderr: a line a run, a line an epoch."""
 
 from magtfnet.cli.terminal import say
-from magtfnet.experiments.cross_validation import Announce, PlannedRun
 from magtfnet.experiments.training_run import TrainedRun
+from magtfnet.experiments.trainings import Announce, Training
 from magtfnet.experiments.workers import Workers
 from magtfnet.progress import Progress
 from magtfnet.training.epoch_loop import Epoch
@@ -29,18 +29,24 @@ class TerminalAnnounce(Announce):
             f"{workers.processes} trainings side by side, {workers.threads} thread{'s' * (workers.threads > 1)} each"
         )
 
-    def starting(self, run: PlannedRun, number: int, total: int) -> OnEpoch:
-        """Say which run starts."""
-        say(f"run {number} of {total}, seed {run.seed}: {run.split.describe()}")
-        name = run.name if total > 1 else ""
+    def starting(self, training: Training, number: int, total: int) -> OnEpoch:
+        """Say which training starts."""
+        run = training.run
+        say(f"run {number} of {total}, {training.config.model.name}, seed {run.seed}: {run.split.describe()}")
+        name = _name(training) if total > 1 else ""
         return lambda row: say(f"{name}  {_epoch(row)}".strip())
 
-    def finished(self, run: TrainedRun) -> None:
-        """Say how the run ended."""
+    def finished(self, training: Training, run: TrainedRun) -> None:
+        """Say how the training ended."""
         report = run.report
         say(
-            f"{run.name}: test WA {100 * report.weighted_accuracy:.2f} %, UA {100 * report.unweighted_accuracy:.2f} %"
+            f"{_name(training)}: test WA {100 * report.weighted_accuracy:.2f} %, "
+            f"UA {100 * report.unweighted_accuracy:.2f} %"
         )
+
+
+def _name(training: Training) -> str:
+    return f"{training.config.model.name} {training.run.name}"
 
 
 def _epoch(row: Epoch) -> str:

@@ -1,0 +1,151 @@
+"""The paper's tables as data: which model stands in which row, and what the paper reports for it.
+
+Zhu et al., Sensors 2025, 25, 7378. WA and UA in percent. Table 5's last row has UA and WA swapped against
+Table 2, whose order is taken. Where the paper does not say whether a system has the LLD branch, both are rows.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from magtfnet.models.magtf_net import KERNEL_SETS, kernel_set_name
+
+FULL = "magtf_net"
+"""The full system, which every other row is compared with."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A system in a table.
+
+    Args:
+        label: as the paper has it.
+        model: a registered model.
+        paper: (WA, UA) that the paper reports, None where it has no such row.
+    """
+
+    label: str
+    model: str
+    paper: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class PaperTable:
+    """A table of the paper.
+
+    Args:
+        number: the paper's.
+        title: what it compares.
+        corpora: the corpora that the paper has it for.
+        rows: its rows, and those that we add.
+        note: what a reader must know.
+    """
+
+    number: int
+    title: str
+    corpora: tuple[str, ...]
+    rows: tuple[Row, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """What Table 3 reports of the full system on a corpus: (precision, recall, F1) in percent by emotion."""
+
+    corpus: str
+    classes: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
+
+
+def _systems(number: int, corpus: str, paper: tuple[tuple[float, float], ...]) -> PaperTable:
+    names = ("CNN-BLSTM", "D_CNN-BLSTM", "D_MAG-BLSTM", "D_CNN-Transformer", "MAG-Transformer")
+    models = ("cnn_blstm", "d_cnn_blstm", "d_mag_blstm", "d_cnn_transformer", FULL)
+    rows = []
+    for letter, name, model, scores in zip("abcde", names, models, paper, strict=True):
+        rows.append(Row(f"({letter}) {name}", model, scores))
+        rows.append(Row(f"({letter}) {name} without LLD", f"{model}_without_lld", scores))
+    note = "The paper does not say whether these systems have the LLD branch: both are trained, beside the same figure."
+    return PaperTable(number, f"Systems on {corpus.upper()}", (corpus,), tuple(rows), note)
+
+
+TABLES: dict[int, PaperTable] = {
+    1: _systems(
+        1, "iemocap", ((53.64, 61.04), (62.79, 63.82), (69.83, 67.57), (66.38, 64.56), (69.15, 70.86))
+    ),
+    2: _systems(2, "emodb", ((68.52, 63.71), (70.37, 70.62), (75.93, 76.56), (77.78, 74.71), (83.33, 79.11))),
+    3: PaperTable(
+        3,
+        "The full system, class by class",
+        ("iemocap", "casia", "emodb"),
+        (Row("MAGTF-Net", FULL),),
+    ),
+    5: PaperTable(
+        5,
+        "Ablation on EMODB",
+        ("emodb",),
+        (
+            Row("- LLD", "magtf_net_without_lld", (64.8, 64.9)),
+            Row("- GraphBlock", "magtf_net_without_graph_block", (72.2, 74.0)),
+            Row("graph before StartConv (eq. 9)", "magtf_net_graph_first"),
+            Row("frames in the LLD branch (section 3.3)", "magtf_net_frames"),
+            Row("full", FULL, (83.33, 79.11)),
+        ),
+        "The paper's row 'FusionNet' has UA and WA swapped against Table 2; Table 2's order is taken.",
+    ),
+    6: PaperTable(
+        6,
+        "Kernel sets on EMODB",
+        ("emodb",),
+        tuple(
+            Row("{" + ", ".join(map(str, sizes)) + "}", kernel_set_name(sizes), (wa, ua))
+            for sizes, (ua, wa) in zip(
+                KERNEL_SETS,
+                (
+                    (70.81, 66.67),
+                    (80.58, 79.63),
+                    (71.37, 68.52),
+                    (66.02, 61.11),
+                    (80.23, 77.78),
+                    (66.16, 68.52),
+                    (77.52, 75.93),
+                    (80.27, 78.33),
+                    (79.11, 83.33),
+                ),
+                strict=True,
+            )
+        ),
+    ),
+}
+
+CLASS_SCORES = (
+    ClassScores(
+        "iemocap",
+        {
+            "anger": (66.67, 81.48, 73.33),
+            "sadness": (83.78, 59.62, 69.66),
+            "neutral": (72.65, 68.55, 70.54),
+            "happiness": (59.26, 69.57, 64.00),
+        },
+    ),
+    ClassScores(
+        "casia",
+        {
+            "anger": (71.43, 93.75, 81.08),
+            "sadness": (67.86, 90.48, 77.55),
+            "neutral": (96.15, 96.15, 96.15),
+            "happiness": (100.00, 66.67, 80.00),
+            "fear": (75.00, 47.37, 58.06),
+            "surprise": (85.71, 90.00, 87.80),
+        },
+    ),
+    ClassScores(
+        "emodb",
+        {
+            "anger": (85.71, 92.31, 88.89),
+            "sadness": (100.00, 100.00, 100.00),
+            "neutral": (62.50, 71.43, 66.67),
+            "happiness": (75.00, 50.00, 60.00),
+            "disgust": (100.00, 100.00, 100.00),
+            "fear": (76.92, 100.00, 86.96),
+            "boredom": (100.00, 40.00, 57.14),
+        },
+    ),
+)

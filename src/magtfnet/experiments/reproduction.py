@@ -1,0 +1,209 @@
+"""The paper again: every model of its tables on every corpus at hand, trained where it is missing.
+
+A reproduction is a folder in which ``corpus/protocol/model/fold_00_seed_0`` and so on are run directories like any
+other; the reports are written from these alone.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from magtfnet.config import ExperimentConfig, ModelConfig, ProtocolConfig
+from magtfnet.corpora import Corpus
+from magtfnet.corpora.duplicates import find_duplicates
+from magtfnet.errors import ConfigError, SplitError
+from magtfnet.evaluation import AggregateReport, EvaluationReport
+from magtfnet.experiments.cross_validation import plan
+from magtfnet.experiments.paper_tables import FULL, TABLES
+from magtfnet.experiments.run_directory import RunDirectory
+from magtfnet.experiments.training_run import prepare_training
+from magtfnet.experiments.trainings import Announce, PlannedRun, Training, choose_workers, do_all
+from magtfnet.features import FeatureStore
+
+PAPERS_PROTOCOL = "speaker_dependent_8_1_1"
+SPEAKERS_APART = "speaker_independent_k_fold"
+PUBLISHED_FOLDS = "folds_from"
+FOLDS = 5
+"""Of whole speakers, where the corpus has as many."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """One model under one protocol on one corpus, each by its name."""
+
+    corpus: str
+    protocol: str
+    model: str
+
+    @property
+    def folder(self) -> Path:
+        """Where its runs lie in a reproduction."""
+        return Path(self.corpus, self.protocol, self.model)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be reproduced.
+
+    Args:
+        corpora: by name, as loaded.
+        tables: the paper's numbers.
+        seeds: of the paper's protocol, each with a split of its own.
+        folds: published folds by the corpus' name, on which the full system is trained too.
+        speakers_apart: train everything on folds of whole speakers as well.
+        quick: one epoch of one seed and one fold: a rehearsal, not a result.
+
+    Raises:
+        ConfigError: a table that is not there, or folds of a corpus that is not there.
+    """
+
+    corpora: Mapping[str, Corpus]
+    tables: Sequence[int] = (2, 3, 5, 6)
+    seeds: int = 5
+    folds: Mapping[str, Path] = field(default_factory=dict)
+    speakers_apart: bool = True
+    quick: bool = False
+
+    def __post_init__(self) -> None:
+        for number in self.tables:
+            if number not in TABLES:
+                known = ", ".join(map(str, TABLES))
+                raise ConfigError(
+                    f"table {number} cannot be reproduced, expected some of {known}; name these"
+                )
+        for name in self.folds:
+            if name not in self.corpora:
+                raise ConfigError(f"folds of '{name}' without its corpus; give --corpus {name}=ROOT too")
+
+    def models(self, corpus: str) -> list[str]:
+        """Return the models that the wanted tables have for a corpus, the full system first."""
+        tables = [TABLES[number] for number in self.tables]
+        rows = [row.model for table in tables if corpus in table.corpora for row in table.rows]
+        return list(dict.fromkeys([FULL, *rows]))
+
+    def protocols(self, corpus: Corpus) -> Iterator[ProtocolConfig]:
+        """Yield the protocols for a corpus: the paper's, published folds where given, speakers apart."""
+        yield ProtocolConfig(name=PAPERS_PROTOCOL)
+        if corpus.name in self.folds:
+            yield ProtocolConfig(name=PUBLISHED_FOLDS, file=str(self.folds[corpus.name]))
+        if self.speakers_apart:
+            speakers = len({utterance.speaker for utterance in corpus})
+            yield ProtocolConfig(name=SPEAKERS_APART, folds=max(2, min(FOLDS, speakers)))
+
+
+@dataclass(frozen=True)
+class PlannedStudy:
+    """The runs of a study, and the experiment that they are."""
+
+    study: Study
+    config: ExperimentConfig
+    runs: Sequence[PlannedRun]
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What came of a request.
+
+    Args:
+        request: what was asked for.
+        config: the recipe.
+        reports: of each study, by run.
+        refused: protocols that a corpus cannot satisfy, and why.
+    """
+
+    request: Request
+    config: ExperimentConfig
+    reports: Mapping[Study, AggregateReport]
+    refused: Mapping[str, str]
+
+
+def reproduce(
+    request: Request,
+    out: Path,
+    config: ExperimentConfig,
+    *,
+    resume: bool = False,
+    cache: Path | None = None,
+    jobs: int | None = None,
+    announce: Announce = Announce(),
+) -> Reproduction:
+    """Train what is missing, and return the scores of all.
+
+    Args:
+        request: what is to be reproduced.
+        out: the folder of the reproduction.
+        config: the recipe; model and protocol are the tables'.
+        resume: go on with what was begun there, with more seeds, tables or corpora where asked.
+        cache: where features are kept; ``default_cache()`` where not given.
+        jobs: trainings side by side; None lets a short trial decide.
+        announce: told what happens.
+
+    Raises:
+        MagtfnetError: as ``train``.
+        WorkerError: a process was killed.
+    """
+    if request.quick:
+        config = config.model_copy(update={"training": config.training.model_copy(update={"epochs": 1})})
+    directory = RunDirectory(out)
+    directory.refuse_if_there(resume=resume)
+    stores = {
+        name: prepare_training(corpus, corpus, config, cache=cache, progress=announce.progress)
+        for name, corpus in request.corpora.items()
+    }
+    studies, refused = plan_studies(request, config)
+    directory.open(config, {"kind": "rehearsal" if request.quick else "reproduction"}, resume=resume)
+    work = [
+        (study.study, _training(request, study, run, out, stores)) for study, run in in_best_order(studies)
+    ]
+    trainings = [training for _, training in work]
+    unfinished = sum(not RunDirectory(training.folder).complete for training in trainings)
+    classes = max(len(corpus.labels) for corpus in request.corpora.values())
+    workers = choose_workers(config, classes, unfinished, jobs, announce)
+    runs: dict[Study, dict[str, EvaluationReport]] = {}
+    for (study, _), run in zip(work, do_all(trainings, workers, announce), strict=True):
+        runs.setdefault(study, {})[run.name] = run.report
+    return Reproduction(request, config, {s: AggregateReport(r) for s, r in runs.items()}, refused)
+
+
+def plan_studies(request: Request, config: ExperimentConfig) -> tuple[list[PlannedStudy], dict[str, str]]:
+    """Return every study with its runs, and the protocols that a corpus cannot satisfy, with the reason."""
+    studies: list[PlannedStudy] = []
+    refused: dict[str, str] = {}
+    for name, corpus in request.corpora.items():
+        duplicates = find_duplicates(corpus)
+        for protocol in request.protocols(corpus):
+            one = request.quick or protocol.name != PAPERS_PROTOCOL  # folds repeat a training by themselves
+            seeds, fold = range(1 if one else request.seeds), 0 if request.quick else None
+            settings = config.model_copy(update={"protocol": protocol})
+            try:
+                runs = plan(corpus, settings, seeds, fold, duplicates=duplicates)
+            except SplitError as error:
+                refused[f"{protocol.name} on {name}"] = str(error)
+                continue
+            for model in [FULL] if protocol.name == PUBLISHED_FOLDS else request.models(name):
+                model_config = ModelConfig(name=model, **config.model.overrides)
+                experiment = settings.model_copy(update={"model": model_config})
+                studies.append(PlannedStudy(Study(name, protocol.name, model), experiment, runs))
+    return studies, refused
+
+
+def in_best_order(studies: Sequence[PlannedStudy]) -> list[tuple[PlannedStudy, PlannedRun]]:
+    """Return the runs of all studies, each model's first before any model's second, so that tables fill evenly."""
+    places = {study.study: (study.study.corpus, study.study.protocol) for study in studies}
+    order = list(dict.fromkeys(places.values()))
+    items = [(study, number) for study in studies for number in range(len(study.runs))]
+    items.sort(key=lambda item: (order.index(places[item[0].study]), item[1]))  # stable: models stay in order
+    return [(study, study.runs[number]) for study, number in items]
+
+
+def _training(
+    request: Request, study: PlannedStudy, run: PlannedRun, out: Path, stores: Mapping[str, FeatureStore]
+) -> Training:
+    return Training(
+        request.corpora[study.study.corpus],
+        run,
+        out / study.study.folder / run.name,
+        study.config,
+        resume=True,
+        store=stores[study.study.corpus],
+    )

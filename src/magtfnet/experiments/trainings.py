@@ -1,0 +1,141 @@
+"""Trainings that are to be done, one after another or side by side, of one experiment or of many."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from magtfnet.config import ExperimentConfig
+from magtfnet.corpora import Corpus, Split
+from magtfnet.experiments.training_run import TrainedRun, run_name, train
+from magtfnet.experiments.workers import Tell, Workers, best_workers, share_cores, side_by_side
+from magtfnet.features import FeatureStore
+from magtfnet.progress import Progress, silent
+from magtfnet.training.device import choose_device
+from magtfnet.training.epoch_loop import Epoch
+from magtfnet.training.threads import threads
+from magtfnet.training.trainer import OnEpoch
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """A training that is to be done: a split and a seed."""
+
+    split: Split
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Its name among the others."""
+        return run_name(self.split, self.seed)
+
+
+@dataclass(frozen=True)
+class Training:
+    """One planned run with all that it needs, ready to be done in this process or in another."""
+
+    corpus: Corpus
+    run: PlannedRun
+    folder: Path
+    config: ExperimentConfig
+    resume: bool
+    store: FeatureStore
+
+    def do(self, on_epoch: OnEpoch, progress: Progress) -> TrainedRun:
+        """Train, and tell each epoch and each batch."""
+        return train(
+            self.corpus,
+            self.run.split,
+            self.folder,
+            self.config,
+            seed=self.run.seed,
+            resume=self.resume,
+            store=self.store,
+            on_epoch=on_epoch,
+            progress=progress,
+        )
+
+    def __call__(self, tell: Tell) -> TrainedRun:
+        """Train in a worker: tell None at the start, then each epoch's row."""
+        tell(None)
+        return self.do(tell, silent)
+
+
+class Announce:
+    """What is told of trainings; each method says nothing unless overridden."""
+
+    def progress(self, what: str, done: int, total: int) -> None:
+        """Be told how far features and epochs are."""
+
+    def workers(self, workers: Workers) -> None:
+        """Be told how many trainings run side by side."""
+
+    def starting(self, training: Training, number: int, total: int) -> OnEpoch:
+        """Be told of a training that starts; return what is told its epochs."""
+        return lambda row: None
+
+    def finished(self, training: Training, run: TrainedRun) -> None:
+        """Be told of a training that came to its end."""
+
+
+def choose_workers(
+    config: ExperimentConfig, num_classes: int, trainings: int, jobs: int | None, announce: Announce
+) -> Workers:
+    """Return how trainings share the machine; several processes share a GPU only where the user says so.
+
+    Args:
+        config: whose model is tried where ``jobs`` is None.
+        num_classes: K.
+        trainings: how many there are to do.
+        jobs: trainings side by side; None lets a short trial decide.
+        announce: told that there is a trial.
+    """
+    if trainings < 2 or jobs == 1 or (jobs is None and choose_device(config.training.device).type != "cpu"):
+        return Workers(1, torch.get_num_threads())
+    if jobs is None:
+        announce.progress("trial of processes", 0, 1)
+        return best_workers(config, num_classes, trainings)
+    return share_cores(min(jobs, trainings))
+
+
+def do_all(trainings: Sequence[Training], workers: Workers, announce: Announce) -> list[TrainedRun]:
+    """Do all trainings; return their results in the same order.
+
+    Raises:
+        MagtfnetError: as ``train``.
+        WorkerError: a process was killed.
+    """
+    if workers.processes > 1:
+        announce.workers(workers)
+        done = dict(_side_by_side(trainings, workers, announce))
+    else:
+        with threads(workers.threads):
+            done = dict(_one_by_one(trainings, announce))
+    return [done[number] for number in range(len(trainings))]
+
+
+def _one_by_one(trainings: Sequence[Training], announce: Announce) -> Iterator[tuple[int, TrainedRun]]:
+    for number, training in enumerate(trainings):
+        on_epoch = announce.starting(training, number + 1, len(trainings))
+        result = training.do(on_epoch, announce.progress)
+        announce.finished(training, result)
+        yield number, result
+
+
+def _side_by_side(
+    trainings: Sequence[Training], workers: Workers, announce: Announce
+) -> Iterator[tuple[int, TrainedRun]]:
+    listeners: dict[int, OnEpoch] = {}
+
+    def hear(number: int, row: Epoch | None) -> None:
+        if row is None:
+            listeners[number] = announce.starting(trainings[number], number + 1, len(trainings))
+        else:
+            listeners[number](row)
+
+    announce.progress("trainings", 0, len(trainings))
+    for count, (number, result) in enumerate(side_by_side(trainings, workers, hear), start=1):
+        announce.finished(trainings[number], result)
+        announce.progress("trainings", count, len(trainings))
+        yield number, result
