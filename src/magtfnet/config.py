@@ -144,6 +144,18 @@ def load_config(file: Path | None = None, overrides: Iterable[str] = ()) -> Expe
     return validated(ExperimentConfig, values)
 
 
+def changed(config: ExperimentConfig, values: Mapping[str, Any]) -> ExperimentConfig:
+    """Return a configuration with other values, by dotted keys such as ``training.learning_rate``.
+
+    Raises:
+        ConfigError: an unknown key or a refused value.
+    """
+    plain = to_plain(config)
+    for key, value in values.items():
+        _put(plain, key, value)
+    return validated(ExperimentConfig, plain)
+
+
 def validated(kind: type[S], values: Mapping[str, Any], prefix: str = "") -> S:
     """Return ``kind`` filled with ``values``, or say in one line which key is wrong and what it may be."""
     try:
@@ -197,14 +209,16 @@ def _apply(values: dict[str, Any], override: str) -> None:
         raise ConfigError(
             f"override '{override}' is not of the form section.key=value, as training.epochs=20"
         )
-    section = values
-    for part in parts[:-1]:
-        section = section.setdefault(part, {})
-        if not isinstance(section, dict):
-            raise ConfigError(
-                f"override '{override}': '{part}' is a value, not a section; name a key that exists"
-            )
-    section[parts[-1]] = _parse_value(text.strip())
+    _put(values, key.strip(), _parse_value(text.strip()))
+
+
+def _put(values: dict[str, Any], key: str, value: Any) -> None:
+    *sections, name = key.split(".")
+    for part in sections:
+        values = values.setdefault(part, {})
+        if not isinstance(values, dict):
+            raise ConfigError(f"'{key}': '{part}' is a value, not a section; name a key that exists")
+    values[name] = value
 
 
 def _parse_value(text: str) -> Any:

@@ -61,7 +61,7 @@ def test_train_folds_and_seeds_and_resume(cli, synthetic_root, tmp_path):
     found = cli(*command)
     assert found.code == 0
     assert "WA over 6 runs: mean " in found.out
-    assert "run 6 of 6, seed 1" in found.err
+    assert "run 6 of 6, magtf_net, seed 1" in found.err
     assert cli(*command).code == 2
     again = cli(*command, "--resume")
     assert again.code == 0
@@ -248,3 +248,34 @@ def test_demo_on_nothing(cli, tmp_path):
 
 def test_demo_on_a_corpus(cli, tmp_path, synthetic_root):
     assert cli("demo", "synthetic", synthetic_root, "--out", tmp_path / "demo", "--epochs", 1).code == 0
+
+
+def test_reproduce_a_table(cli, tmp_path):
+    write_corpus(tmp_path / "e", "emodb", speakers=4, sentences=3, emotions=("anger", "neutral"), takes=1)
+    command = ("reproduce", "--corpus", f"emodb={tmp_path / 'e'}", "--allow-incomplete", "--tables", "3", "--quick",
+               *SETTINGS, "--jobs", 1, "--out", tmp_path / "out")  # fmt: skip
+    found = cli(*command)
+    assert found.code == 0, found.err
+    assert found.out.splitlines() == [
+        f"report: {tmp_path / 'out' / 'rehearsal.html'}",
+        f"tables: {tmp_path / 'out' / 'rehearsal.md'}",
+    ]
+    text = (tmp_path / "out" / "rehearsal.md").read_text()
+    assert "magtfnet reproduce --corpus emodb=ROOT --tables 3 --seeds 5 --quick --set" in text
+    assert str(tmp_path) not in text, "nobody's folders stand in a report"
+    assert cli(*command).code == 2
+    assert cli(*command, "--resume").out == found.out
+
+
+def test_search_a_space(cli, synthetic_root, tmp_path):
+    (tmp_path / "space.toml").write_text('[space]\n"model.dropout" = [0.1, 0.3]\n')
+    command = ("search", "synthetic", synthetic_root, "--space", tmp_path / "space.toml", *SETTINGS, "--protocol",
+               "speaker_dependent_8_1_1", "--jobs", 1, "--out", tmp_path / "out")  # fmt: skip
+    found = cli(*command)
+    assert found.code == 0, found.err
+    assert found.err.count("trial ") >= 2
+    assert "best of 2: trial" in found.out
+    assert f"configuration: {tmp_path / 'out' / 'best.toml'}" in found.out
+    assert cli(*command, "--resume").out == found.out
+    assert cli("train", "synthetic", synthetic_root, "--config", tmp_path / "out" / "best.toml", "--run-dir",
+               tmp_path / "run").code == 0  # fmt: skip

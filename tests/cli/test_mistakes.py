@@ -337,3 +337,47 @@ def test_stereo_where_it_is_refused(train, tmp_path, synthetic_root):
         "--protocol", "speaker_dependent_8_1_1", "--set", "audio.channels=refuse", root=tmp_path / "c"
     )
     assert_refused(found, "2 channels, expected 1; set audio.channels to mean, first or second")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--corpus", "emodb"], ["--corpus 'emodb' is not of the form NAME=PATH", "write it so"]),
+        (["--corpus", "emodb=a", "--corpus", "emodb=b"], ["--corpus names 'emodb' twice; name it once"]),
+        (["--corpus", "emodb=nowhere"], ["nowhere: no such file or folder; expected the root of emodb"]),
+        (["--corpus", "imocap=x"], ["unknown corpus 'imocap'"]),
+        (["--corpus", "emodb=x", "--tables", "two"], ["--tables 'two' are not numbers separated by commas"]),
+        (["--corpus", "emodb=x", "--folds", "emodb"], ["--folds 'emodb' is not of the form NAME=PATH"]),
+        ([], ["Missing option '--corpus'"]),
+    ],
+)
+def test_reproductions(cli, tmp_path, arguments, words):
+    assert_refused(cli("reproduce", *arguments, "--out", tmp_path / "out"), *words)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_table_nobody_can_reproduce(cli, tmp_path, synthetic_root):
+    command = (
+        "reproduce",
+        "--corpus",
+        f"synthetic={synthetic_root}",
+        "--tables",
+        "2,4",
+        "--out",
+        tmp_path / "out",
+    )
+    assert_refused(cli(*command), "table 4 cannot be reproduced, expected some of 1, 2, 3, 5, 6")
+    assert not (tmp_path / "out").exists()
+
+
+def test_searches(cli, tmp_path, synthetic_root):
+    (tmp_path / "space.toml").write_text('[space]\n"training.batchsize" = [8]\n')
+    command = ("search", "synthetic", synthetic_root, "--out", tmp_path / "out")
+    assert_refused(
+        cli(*command, "--space", tmp_path / "space.toml"), "unknown configuration key 'training.batchsize'"
+    )
+    assert_refused(cli(*command, "--sampler", "tpe"), "say how many trials with --trials")
+    assert_refused(cli(*command, "--sampler", "random"), "Invalid value for '--sampler'")
+    apart = ("--protocol", "leave_one_speaker_out")
+    assert_refused(cli(*command, *apart, "--fold", "9"), "has folds 0 to 3, found 9", "choose one of them")
+    assert not (tmp_path / "out").exists()

@@ -9,7 +9,18 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from magtfnet import __version__
-from magtfnet.cli import check, corpora, demo, evaluate, explain, predict, synthesize, train
+from magtfnet.cli import (
+    check,
+    corpora,
+    demo,
+    evaluate,
+    explain,
+    predict,
+    reproduce,
+    search,
+    synthesize,
+    train,
+)
 from magtfnet.errors import MagtfnetError, MissingExtraError
 
 INTERRUPTED = 130
@@ -22,6 +33,8 @@ app = typer.Typer(
 )
 for command in (
     train.train,
+    reproduce.reproduce,
+    search.search,
     evaluate.evaluate,
     predict.predict,
     explain.explain,
@@ -72,7 +85,11 @@ def main() -> None:
     except OSError as error:
         _leave(_storage_message(error), 2)
     if code == INTERRUPTED:
-        hint = "; what was finished is kept, --resume goes on" if sys.argv[1:2] == ["train"] else ""
+        hint = (
+            "; what was finished is kept, --resume goes on"
+            if sys.argv[1:2] in (["train"], ["reproduce"], ["search"])
+            else ""
+        )
         _leave(f"interrupted{hint}", INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from magtfnet.models.magtf_net import KERNEL_SETS, kernel_set_name
 
+CORPUS_TITLES = {"iemocap": "IEMOCAP", "emodb": "EMO-DB"}
 FULL = "magtf_net"
 """The full system, which every other row is compared with."""
 
@@ -55,6 +56,23 @@ class ClassScores:
     classes: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Claim:
+    """What the paper says of two systems.
+
+    Args:
+        text: the claim.
+        better: the model that is said to be better.
+        worse: the other.
+        paper: by how many points of WA on EMO-DB.
+    """
+
+    text: str
+    better: str
+    worse: str
+    paper: float
+
+
 def _systems(number: int, corpus: str, paper: tuple[tuple[float, float], ...]) -> PaperTable:
     names = ("CNN-BLSTM", "D_CNN-BLSTM", "D_MAG-BLSTM", "D_CNN-Transformer", "MAG-Transformer")
     models = ("cnn_blstm", "d_cnn_blstm", "d_mag_blstm", "d_cnn_transformer", FULL)
@@ -63,7 +81,8 @@ def _systems(number: int, corpus: str, paper: tuple[tuple[float, float], ...]) -
         rows.append(Row(f"({letter}) {name}", model, scores))
         rows.append(Row(f"({letter}) {name} without LLD", f"{model}_without_lld", scores))
     note = "The paper does not say whether these systems have the LLD branch: both are trained, beside the same figure."
-    return PaperTable(number, f"Systems on {corpus.upper()}", (corpus,), tuple(rows), note)
+    title = f"systems on {CORPUS_TITLES[corpus]}"
+    return PaperTable(number, title, (corpus,), tuple(rows), note)
 
 
 TABLES: dict[int, PaperTable] = {
@@ -73,13 +92,13 @@ TABLES: dict[int, PaperTable] = {
     2: _systems(2, "emodb", ((68.52, 63.71), (70.37, 70.62), (75.93, 76.56), (77.78, 74.71), (83.33, 79.11))),
     3: PaperTable(
         3,
-        "The full system, class by class",
+        "the full system, class by class",
         ("iemocap", "casia", "emodb"),
         (Row("MAGTF-Net", FULL),),
     ),
     5: PaperTable(
         5,
-        "Ablation on EMODB",
+        "ablation on EMO-DB",
         ("emodb",),
         (
             Row("- LLD", "magtf_net_without_lld", (64.8, 64.9)),
@@ -92,7 +111,7 @@ TABLES: dict[int, PaperTable] = {
     ),
     6: PaperTable(
         6,
-        "Kernel sets on EMODB",
+        "kernel sets on EMO-DB",
         ("emodb",),
         tuple(
             Row("{" + ", ".join(map(str, sizes)) + "}", kernel_set_name(sizes), (wa, ua))
@@ -149,3 +168,21 @@ CLASS_SCORES = (
         },
     ),
 )
+
+CLAIMS = (
+    Claim("Whole utterances beat slices of one length", "d_cnn_blstm", "cnn_blstm", 1.85),
+    Claim("The MAG encoder beats plain convolutions before a BLSTM", "d_mag_blstm", "d_cnn_blstm", 5.56),
+    Claim(
+        "The Transformer beats the BLSTM behind plain convolutions", "d_cnn_transformer", "d_cnn_blstm", 7.41
+    ),
+    Claim("MAG encoder and Transformer together beat MAG-BLSTM", FULL, "d_mag_blstm", 7.40),
+    Claim("MAG encoder and Transformer together beat CNN-Transformer", FULL, "d_cnn_transformer", 5.55),
+    Claim("The LLD branch helps", FULL, "magtf_net_without_lld", 18.53),
+    Claim("The GraphBlock helps", FULL, "magtf_net_without_graph_block", 11.13),
+    *(
+        Claim(f"All five kernels beat {row.label}", FULL, row.model, round(83.33 - row.paper[0], 2))
+        for row in TABLES[6].rows
+        if row.model != FULL and row.paper is not None
+    ),
+)
+"""By Tables 2, 5 and 6."""

@@ -18,9 +18,10 @@ from magtfnet.evaluation.page import report_page
 from magtfnet.experiments.model_card import model_card
 from magtfnet.experiments.run_directory import RunDirectory, environment, peak_memory_mib
 from magtfnet.experiments.scoring import recording_of, score
-from magtfnet.features import FeatureStore
+from magtfnet.features import FeatureStore, Standardizer
 from magtfnet.features.store import default_cache
 from magtfnet.labels import LabelSet
+from magtfnet.models import Model
 from magtfnet.progress import Progress, silent
 from magtfnet.recognizer import Bundle, EmotionRecognizer
 from magtfnet.recognizer.bundle import build
@@ -104,18 +105,15 @@ def train(
     if directory.complete:
         return _finished(run_name(split, seed), directory)
     split.save(directory.path / "split.csv")
-    training = _data(store, split.train, corpus.labels)
+    parts = DevelopmentParts(store, split.train, split.validation, corpus.labels)
     began_with = directory.threads or torch.get_num_threads()
     try:
         with threads(began_with):
-            if config.features.standardize:
-                standardizer.fit(training.batch(piece)[0] for piece in training.in_order())
-            result = fit(
+            result = learn(
                 model,
                 standardizer,
-                training,
-                _data(store, split.validation, corpus.labels),
-                config.training,
+                parts,
+                config,
                 seed=seed,
                 device=device,
                 checkpoint=directory.checkpoint,
@@ -134,6 +132,53 @@ def train(
         report = score(EmotionRecognizer(bundle), store, split.test, run_name(split, seed))
     _write_results(directory, corpus, split, bundle, result, report)
     return TrainedRun(run_name(split, seed), directory.path, report, result.history)
+
+
+@dataclass(frozen=True)
+class DevelopmentParts:
+    """What a model may be made from: a split without its test part.
+
+    Args:
+        store: has the features of both parts.
+        train: what is learnt from.
+        validation: what selects.
+        labels: the classes.
+    """
+
+    store: FeatureStore
+    train: Sequence[Utterance]
+    validation: Sequence[Utterance]
+    labels: LabelSet
+
+
+def learn(
+    model: Model,
+    standardizer: Standardizer,
+    parts: DevelopmentParts,
+    config: ExperimentConfig,
+    *,
+    seed: int,
+    device: torch.device,
+    checkpoint: Path | None = None,
+    on_epoch: OnEpoch = lambda row: None,
+    progress: Progress = silent,
+) -> FitResult:
+    """Fit standardisation on the training part, then the model; see ``fit`` for arguments and errors."""
+    training = _data(parts.store, parts.train, parts.labels)
+    if config.features.standardize:
+        standardizer.fit(training.batch(piece)[0] for piece in training.in_order())
+    return fit(
+        model,
+        standardizer,
+        training,
+        _data(parts.store, parts.validation, parts.labels),
+        config.training,
+        seed=seed,
+        device=device,
+        checkpoint=checkpoint,
+        on_epoch=on_epoch,
+        progress=progress,
+    )
 
 
 def _facts(corpus: Corpus, split: Split, seed: int, store: FeatureStore) -> dict[str, Any]:

@@ -1,0 +1,120 @@
+"""``magtfnet reproduce``: the paper's tables on every corpus at hand."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from magtfnet.cli.options import AllowIncomplete, Cache
+from magtfnet.cli.terminal import progress_bar, say, show
+from magtfnet.errors import ConfigError
+
+if TYPE_CHECKING:
+    from magtfnet.experiments import reproduction
+
+
+def reproduce(
+    corpus: Annotated[
+        list[str], typer.Option("--corpus", help="NAME=ROOT, once for each corpus, such as emodb=data/emodb.")
+    ],
+    tables: Annotated[str, typer.Option(help="The paper's tables, separated by commas.")] = "2,3,5,6",
+    seeds: Annotated[int, typer.Option(min=1, help="Splits of the paper's protocol, from seed 0 on.")] = 5,
+    folds: Annotated[
+        list[str] | None,
+        typer.Option("--folds", help="NAME=PATH: published folds, on which the full system is trained too."),
+    ] = None,
+    speakers_apart: Annotated[
+        bool, typer.Option(help="Train everything on folds of whole speakers as well.")
+    ] = True,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A rehearsal: one epoch of one split. Its figures are no results.")
+    ] = False,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="A TOML file; the paper's recipe without it.")
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="section.key=value, such as training.precision=bf16."),
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Trainings side by side; without it a short trial decides.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="The folder of runs and reports.")] = Path("runs/paper"),
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with what was begun there; more may be asked than before.")
+    ] = False,
+    allow_incomplete: AllowIncomplete = False,
+    cache: Cache = None,
+) -> None:
+    """Train what is missing of the paper's tables, and write them with the paper's figures beside ours."""
+    from magtfnet.config import load_config
+    from magtfnet.corpora import load_corpus
+    from magtfnet.experiments.run_directory import RunDirectory
+
+    settings = load_config(config, overrides or [])
+    roots, paths = _named("--corpus", corpus), _named("--folds", folds or [])
+    numbers = _numbers(tables)
+    RunDirectory(out).refuse_if_there(resume=resume)
+
+    from magtfnet.cli.announce import TerminalAnnounce
+    from magtfnet.experiments import reproduction
+    from magtfnet.experiments.reproduction_files import write
+
+    request = reproduction.Request(
+        {name: load_corpus(name, root, allow_incomplete=allow_incomplete) for name, root in roots.items()},
+        numbers,
+        seeds,
+        paths,
+        speakers_apart,
+        quick,
+    )
+    with progress_bar() as progress:
+        result = reproduction.reproduce(
+            request,
+            out,
+            settings,
+            resume=resume,
+            cache=cache,
+            jobs=jobs,
+            announce=TerminalAnnounce(progress),
+        )
+    say(f"{sum(len(report.runs) for report in result.reports.values())} runs in {out}")
+    page = write(result, out, _command(request, overrides or []))
+    for warning in result.refused.values():
+        say(f"left out: {warning}")
+    show(f"report: {page}")
+    show(f"tables: {page.with_suffix('.md')}")
+
+
+def _named(option: str, given: Sequence[str]) -> dict[str, Path]:
+    named = {}
+    for text in given:
+        name, equals, path = text.partition("=")
+        if not (name and equals and path):
+            raise ConfigError(
+                f"{option} '{text}' is not of the form NAME=PATH, as emodb=data/emodb; write it so"
+            )
+        if name in named:
+            raise ConfigError(f"{option} names '{name}' twice; name it once")
+        named[name] = Path(path)
+    return named
+
+
+def _numbers(tables: str) -> tuple[int, ...]:
+    try:
+        return tuple(dict.fromkeys(int(number) for number in tables.split(",")))
+    except ValueError:
+        raise ConfigError(
+            f"--tables '{tables}' are not numbers separated by commas, as 2,3,5,6; write it so"
+        ) from None
+
+
+def _command(request: "reproduction.Request", overrides: Sequence[str]) -> str:
+    """Return the command that made a report, with ROOT for the folders of this machine."""
+    words = ["magtfnet reproduce", *(f"--corpus {name}=ROOT" for name in request.corpora)]
+    words += [f"--tables {','.join(map(str, request.tables))}", f"--seeds {request.seeds}"]
+    words += [f"--folds {name}=PATH" for name in request.folds]
+    words += [] if request.speakers_apart else ["--no-speakers-apart"]
+    words += ["--quick"] if request.quick else []
+    return " ".join([*words, *(f"--set {override}" for override in overrides)])

@@ -1,0 +1,105 @@
+"""``magtfnet search CORPUS ROOT``: a configuration by validation WA; test parts are not read."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from magtfnet.cli.options import AllowIncomplete, Cache, CorpusName, CorpusRoot, Labels
+from magtfnet.cli.terminal import progress_bar, say, show
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+
+class SamplerName(StrEnum):
+    """What ``--sampler`` may be."""
+
+    GRID = "grid"
+    TPE = "tpe"
+
+
+def search(
+    corpus: CorpusName,
+    root: CorpusRoot,
+    space: Annotated[
+        Path | None,
+        typer.Option(help="A TOML file with a section [space]; the paper's grid of 27 points without it."),
+    ] = None,
+    sampler: Annotated[
+        SamplerName, typer.Option(help="Every point of a grid, or points near the better ones.")
+    ] = SamplerName.GRID,
+    trials: Annotated[int | None, typer.Option(min=1, help="With tpe: how many points in all.")] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            help="Whose split is used; speaker_independent_k_fold unless the configuration says else."
+        ),
+    ] = None,
+    prune: Annotated[bool, typer.Option(help="Give up trials that fall behind the median.")] = True,
+    seed: Annotated[int, typer.Option(min=0, help="Of split, weights and sampler.")] = 0,
+    fold: Annotated[int, typer.Option(min=0, help="Of the protocol, where it has several.")] = 0,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="A TOML file; the paper's recipe without it.")
+    ] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", help="section.key=value, such as training.epochs=20.")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Trials side by side; without it a short trial decides.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="The folder of the search.")] = Path("runs/search"),
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on with what was begun there; with tpe also with more trials."),
+    ] = False,
+    labels: Labels = None,
+    allow_incomplete: AllowIncomplete = False,
+    cache: Cache = None,
+) -> None:
+    """Search for a configuration by validation WA, and write the best as a file for 'train --config'."""
+    from magtfnet.config import load_config
+    from magtfnet.corpora import load_corpus
+    from magtfnet.experiments.run_directory import RunDirectory
+
+    named = [] if protocol is None else [f"protocol.name={protocol}"]
+    settings = load_config(config, [*named, *(overrides or [])])
+    RunDirectory(out).refuse_if_there(resume=resume)
+
+    from magtfnet.cli.announce import TerminalAnnounce
+    from magtfnet.experiments import search as searching
+    from magtfnet.experiments import search_report
+    from magtfnet.experiments.search_space import PAPERS_GRID, read_space
+
+    chosen = PAPERS_GRID if space is None else read_space(space, settings)
+    wanted = searching.SearchPlan(chosen, sampler.value, trials, prune, seed, fold)
+    copy = load_corpus(corpus, root, mapping=labels, allow_incomplete=allow_incomplete)
+    say(f"{wanted.total} trials of {settings.model.name} on {len(copy)} utterances of {copy.name}")
+    with progress_bar() as progress:
+        ended = searching.search(
+            copy,
+            out,
+            settings,
+            wanted,
+            resume=resume,
+            cache=cache,
+            jobs=jobs,
+            announce=TerminalAnnounce(progress),
+            on_trial=lambda trial: say(_line(trial)),
+        )
+    search_report.write(out, copy, settings, wanted, ended)
+    winner = searching.best(ended)
+    if winner is None:
+        show(f"no trial has a score; {out / 'search.html'} says why")
+        return
+    show(f"best of {len(ended)}: {_line(winner)}")
+    show(f"configuration: {out / 'best.toml'}")
+    show(f"report: {out / 'search.html'}")
+
+
+def _line(trial: "FrozenTrial") -> str:
+    point = ", ".join(f"{key} = {value}" for key, value in trial.params.items())
+    why = trial.user_attrs.get("why")
+    scored = f"given up, {why}" if why else f"validation WA {100 * float(trial.value or 0):.2f} %"
+    return f"trial {trial.number}: {scored} ({point})"

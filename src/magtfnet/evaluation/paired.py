@@ -1,0 +1,146 @@
+"""Scores and differences of scores over several runs, with intervals that count utterances and runs as chance.
+
+Two models that were tested by the same runs (seeds or folds) on the same utterances are compared utterance by
+utterance. The bootstrap draws runs and utterances independently of each other, each with replacement, and
+weighs a prediction by how often both were drawn (the pigeonhole bootstrap: Owen, Annals of Applied Statistics
+2007), since an utterance is hard in every run and a run is good or bad for every utterance.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from magtfnet.evaluation.aggregate import AggregateReport
+from magtfnet.evaluation.intervals import Interval
+
+RESAMPLES = 2000
+WEIGHTS_AT_ONCE = 4_000_000
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A score, or a difference of scores, in shares.
+
+    Args:
+        value: over all predictions.
+        interval: 95 %, percentiles of the bootstrap; None where there is but one utterance.
+        p_value: two-sided, of no difference: twice the smaller share of resamples on either side of zero.
+    """
+
+    value: float
+    interval: Interval | None
+    p_value: float
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """Of WA and of UA."""
+
+    weighted: Estimate
+    unweighted: Estimate
+
+
+def scores(report: AggregateReport) -> Estimates:
+    """Return WA and UA over all predictions of all runs; their p-values say nothing."""
+    table = _Table(report)
+    return table.estimates(table.right)
+
+
+def difference(ours: AggregateReport, reference: AggregateReport) -> Estimates:
+    """Return how far ours is above the reference, prediction by prediction.
+
+    Raises:
+        ValueError: they were not tested by the same runs on the same utterances.
+    """
+    table, other = _Table(ours), _Table(reference)
+    if table.keys != other.keys:
+        raise ValueError("the two reports are not of the same runs and utterances")
+    return table.estimates(table.right - other.right)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return p-values corrected for their number by Holm's step-down method (Scand. J. Statist. 1979)."""
+    order = np.argsort(p_values, kind="stable")
+    corrected, largest = [0.0] * len(p_values), 0.0
+    for rank, place in enumerate(order.tolist()):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[place]))
+        corrected[place] = largest
+    return corrected
+
+
+class _Table:
+    """The predictions of all runs as a table of runs by utterances, so that those of two reports line up."""
+
+    def __init__(self, report: AggregateReport) -> None:
+        rows = sorted(
+            (name, row.id, row.emotion, row.emotion == row.predicted)
+            for name, run in report.runs.items()
+            for row in run.rows
+        )
+        self.keys = [row[:3] for row in rows]
+        runs, utterances = _numbers([row[0] for row in rows]), _numbers([row[1] for row in rows])
+        self.right, self.tested = (np.zeros((runs.max() + 1, utterances.max() + 1)) for _ in range(2))
+        self.right[runs, utterances] = [row[3] for row in rows]
+        self.tested[runs, utterances] = 1
+        classes = _numbers([row[2] for row in rows])
+        self.class_of = np.zeros((self.right.shape[1], classes.max() + 1))  # (utterances, K)
+        self.class_of[utterances, classes] = 1
+
+    def estimates(self, values: Floats) -> Estimates:
+        """Return WA and UA, where a prediction counts for what it has in values (runs, utterances)."""
+        runs, utterances = values.shape
+        whole = self._means(values, np.ones((1, runs)), np.ones((1, utterances)))[0]
+        if utterances < 2:
+            return Estimates(*(Estimate(float(value), None, 1.0) for value in whole))
+        generator, drawn = np.random.default_rng(0), []
+        for at_once in _pieces(RESAMPLES, max(1, WEIGHTS_AT_ONCE // utterances)):
+            weights = _times(generator, runs, at_once), _times(generator, utterances, at_once)
+            drawn.append(self._means(values, *weights))
+        draws = np.concatenate(drawn)
+        draws = draws[~np.isnan(draws[:, 0])]  # few runs and few utterances may not meet
+        return Estimates(*(_estimate(float(value), of) for value, of in zip(whole, draws.T, strict=True)))
+
+    def _means(self, values: Floats, runs: Floats, utterances: Floats) -> Floats:
+        """Return WA and UA (resamples, 2) where runs and utterances were drawn so often, (resamples, each)."""
+        hits = (runs @ values * utterances) @ self.class_of  # (resamples, K)
+        seen = (runs @ self.tested * utterances) @ self.class_of
+        recalls = _quotient(hits, seen)
+        there = (seen > 0).sum(axis=1)
+        return np.stack(
+            [_quotient(hits.sum(axis=1), seen.sum(axis=1)), _quotient(np.nansum(recalls, axis=1), there)],
+            axis=1,
+        )
+
+
+def _quotient(above: Floats, below: Floats | npt.NDArray[np.int64]) -> Floats:
+    """Return above / below, NaN where below is 0."""
+    quotient: Floats = np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
+    return quotient
+
+
+def _pieces(total: int, largest: int) -> Iterator[int]:
+    while total:
+        yield min(total, largest)
+        total -= min(total, largest)
+
+
+def _numbers(names: Sequence[str]) -> npt.NDArray[np.int64]:
+    _, numbers = np.unique(np.asarray(names), return_inverse=True)
+    return numbers
+
+
+def _times(generator: np.random.Generator, count: int, resamples: int) -> Floats:
+    """Return how often each of ``count`` things is drawn in so many draws, (resamples, count)."""
+    drawn = generator.integers(count, size=(resamples, count)) + count * np.arange(resamples)[:, None]
+    return (
+        np.bincount(drawn.ravel(), minlength=resamples * count).reshape(resamples, count).astype(np.float64)
+    )
+
+
+def _estimate(value: float, draws: Floats) -> Estimate:
+    low, high = np.quantile(draws, (0.025, 0.975))
+    below, above = (1 + np.sum(draws <= 0)) / (1 + len(draws)), (1 + np.sum(draws >= 0)) / (1 + len(draws))
+    return Estimate(value, (float(low), float(high)), min(1.0, 2 * float(min(below, above))))

@@ -1,0 +1,224 @@
+"""A reproduction as a report: the paper's figure beside ours in every row, and which of its claims hold here."""
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+
+from magtfnet.corpora import Corpus
+from magtfnet.evaluation import AggregateReport
+from magtfnet.evaluation.aggregate import Spread
+from magtfnet.evaluation.document import Document, Section
+from magtfnet.evaluation.figures import confusion_figure
+from magtfnet.evaluation.paired import Estimate, Estimates, difference, holm, scores
+from magtfnet.evaluation.wording import percent, percent_range
+from magtfnet.experiments.paper_tables import CLAIMS, CLASS_SCORES, FULL, TABLES, Claim, PaperTable, Row
+from magtfnet.experiments.reproduction import (
+    PAPERS_PROTOCOL,
+    PUBLISHED_FOLDS,
+    SPEAKERS_APART,
+    Reproduction,
+)
+from magtfnet.models import create_model
+from magtfnet.models.cost import count_parameters, multiply_adds_per_second
+
+COLUMNS = (
+    "system",
+    "paper WA",
+    "paper UA",
+    "runs",
+    "WA",
+    "95 % interval",
+    "UA",
+    "95 % interval",
+    "WA against the full system",
+    "95 % interval",
+    "p",
+    "parameters",
+    "million multiply-adds a second",
+)
+PROTOCOLS = {
+    PAPERS_PROTOCOL: "the paper's protocol (speakers and sentences shared between the parts)",
+    PUBLISHED_FOLDS: "published folds",
+    SPEAKERS_APART: "nobody tested was heard in training or validation",
+}
+HOW = (
+    "WA and UA in percent: mean ± standard deviation over runs. Intervals: bootstrap over utterances and runs "
+    "together. p: two-sided, of the paired difference to the full system, corrected by Holm's method for the rows "
+    "of a table. With few runs an interval is rather too narrow than too wide."
+)
+SIGNIFICANT = 0.05
+
+
+class Comparison:
+    """The studies of one corpus under one protocol, each compared with the full system.
+
+    Args:
+        result: the reproduction.
+        corpus: the corpus' name.
+        protocol: the protocol's.
+    """
+
+    def __init__(self, result: Reproduction, corpus: str, protocol: str) -> None:
+        self.corpus: Corpus = result.request.corpora[corpus]
+        self.protocol = protocol
+        self.reports = {
+            study.model: report
+            for study, report in result.reports.items()
+            if (study.corpus, study.protocol) == (corpus, protocol)
+        }
+        self.overrides = result.config.model.overrides
+
+    @cached_property
+    def full(self) -> AggregateReport:
+        """The full system's runs."""
+        return self.reports[FULL]
+
+    def against_full(self, model: str) -> Estimates:
+        """Return how far a model is above the full system."""
+        return difference(self.reports[model], self.full)
+
+    def table(self, table: PaperTable) -> Section:
+        """Return a table of the paper with ours beside it."""
+        rows = [row for row in table.rows if row.model in self.reports]
+        compared = [row for row in rows if row.model != FULL]
+        estimates = {row.model: self.against_full(row.model) for row in compared}
+        corrected = dict(
+            zip(estimates, holm([found.weighted.p_value for found in estimates.values()]), strict=True)
+        )
+        lines = [self._line(row, estimates.get(row.model), corrected.get(row.model)) for row in rows]
+        heading = f"Table {table.number}: {table.title}"
+        return Section(heading, 3, [table.note] if table.note else [], columns=COLUMNS, rows=lines)
+
+    def _line(self, row: Row, against: Estimates | None, corrected: float | None) -> list[str]:
+        report = self.reports[row.model]
+        found = scores(report)
+        paper = [f"{value:.2f}" for value in row.paper] if row.paper else ["", ""]
+        compared = ["", "", ""]
+        if against is not None and corrected is not None:
+            estimate = against.weighted
+            compared = [signed(estimate.value), percent_range(estimate.interval), f"{corrected:.3f}"]
+        model = create_model(row.model, num_classes=len(self.corpus.labels), **self.overrides)
+        return [
+            row.label,
+            *paper,
+            str(len(report.runs)),
+            plus_minus(report.weighted_accuracy),
+            percent_range(found.weighted.interval),
+            plus_minus(report.unweighted_accuracy),
+            percent_range(found.unweighted.interval),
+            *compared,
+            f"{count_parameters(model):,}",
+            f"{multiply_adds_per_second(model) / 1e6:.1f}",
+        ]
+
+    def classes(self) -> Section:
+        """Return Table 3: the full system class by class, the paper's figures beside ours."""
+        paper = next((known.classes for known in CLASS_SCORES if known.corpus == self.corpus.name), {})
+        ours = self.full.pooled.per_class
+        lines = []
+        for k, name in enumerate(self.full.pooled.classes):
+            theirs = [f"{value:.2f}" for value in paper[name]] if name in paper else ["", "", ""]
+            mine = [percent(float(part[k])) for part in (ours.precision, ours.recall, ours.f1)]
+            lines.append([name, *theirs, *mine, str(int(ours.support[k]))])
+        columns = ("emotion", "paper P", "paper R", "paper F1", "P", "R", "F1", "test predictions")
+        note = f"All predictions together, in percent; runs: {len(self.full.runs)}."
+        return Section("Table 3: the full system, class by class", 3, [note], columns=columns, rows=lines)
+
+    def confusion(self) -> Section:
+        """Return the confusion matrix, as the paper's Figures 4 to 6."""
+        return Section(
+            f"Confusion matrix: {FULL} on {self.corpus.name}", 3, figure=confusion_figure(self.full.pooled)
+        )
+
+    def claims(self) -> Section | None:
+        """Return what the paper claims of these systems, and what is found here; None where nothing was compared."""
+        told = [claim for claim in CLAIMS if {claim.better, claim.worse} <= self.reports.keys()]
+        if not told:
+            return None
+        found = [difference(self.reports[claim.better], self.reports[claim.worse]).weighted for claim in told]
+        corrected = holm([estimate.p_value for estimate in found])
+        points = [verdict(*each) for each in zip(told, found, corrected, strict=True)]
+        text = f"By WA; p is corrected for these {len(told)} comparisons."
+        return Section("Which of the paper's claims hold here", 3, [text], points)
+
+
+def report(result: Reproduction, command: str) -> Document:
+    """Return the report of a reproduction.
+
+    Args:
+        result: what was trained.
+        command: what made it, without anybody's paths.
+    """
+    sections: list[Section] = [Section("How to read this", paragraphs=[HOW])]
+    for corpus, protocol in dict.fromkeys((study.corpus, study.protocol) for study in result.reports):
+        sections += _sections(
+            Comparison(result, corpus, protocol), result.request.tables, result.request.quick
+        )
+    sections += list(_missing(result))
+    training = result.config.training
+    facts = {
+        "recipe": f"{training.optimizer}, learning rate {training.learning_rate:g}, batches of {training.batch_size}, "
+        f"at most {training.epochs} epochs, patience {training.patience}, {training.precision}",
+        "epoch": "chosen by validation WA; each test part was read once, after that",
+    }
+    warnings = []
+    if result.request.quick:
+        warnings = [
+            "A rehearsal of one epoch on one split: these figures are not results and must not be quoted."
+        ]
+    title = "MAGTF-Net: the paper's tables" + (" (rehearsal)" if result.request.quick else "")
+    return Document(title, sections, warnings, command, facts)
+
+
+def _sections(comparison: Comparison, numbers: Sequence[int], is_rehearsal: bool) -> Iterator[Section]:
+    corpus, protocol = comparison.corpus, comparison.protocol
+    runs = len(comparison.full.runs)
+    text = f"{corpus.info.title}, {len(corpus)} utterances; {PROTOCOLS[protocol]}; {runs} run{'s' * (runs > 1)} a row."
+    yield Section(f"{corpus.name}, {protocol}", 2, [text])
+    for number in numbers:
+        table = TABLES[number]
+        if number == 3:
+            yield comparison.classes()
+            yield comparison.confusion()
+        elif corpus.name in table.corpora and protocol != PUBLISHED_FOLDS:
+            yield comparison.table(table)
+    yield comparison.table(PaperTable(0, "the full system", (), (Row("MAGTF-Net", FULL),)))
+    claims = comparison.claims()
+    if claims and not is_rehearsal:
+        yield claims
+
+
+def _missing(result: Reproduction) -> Iterator[Section]:
+    """Say which tables have no corpus, and which protocols a corpus cannot satisfy."""
+    points = [
+        f"Table {number} on {name}: the corpus is not there; --corpus {name}=ROOT adds it"
+        for number in result.request.tables
+        for name in TABLES[number].corpora
+        if name not in result.request.corpora
+    ]
+    points += [f"{what}: {why}" for what, why in result.refused.items()]
+    if points:
+        yield Section("What is missing", 2, points=points)
+
+
+def verdict(claim: Claim, found: Estimate, corrected: float) -> str:
+    """Say in a sentence whether a claim holds: the paired difference, its interval, its corrected p-value."""
+    measured = (
+        f"{signed(found.value)} points (95 % interval {percent_range(found.interval)}, p = {corrected:.3f})"
+    )
+    if corrected >= SIGNIFICANT:
+        said = "cannot be told here"
+    else:
+        said = "holds here" if found.value > 0 else "does not hold here: the opposite was found"
+    return f"{claim.text} (paper: {claim.paper:+.2f} points): {said}, {measured}."
+
+
+def signed(share: float) -> str:
+    """Return a difference of shares in points, with its sign."""
+    return f"{100 * share:+.2f}"
+
+
+def plus_minus(spread: Spread) -> str:
+    """Return mean ± standard deviation; the mean alone of one run."""
+    if len(spread.values) < 2:
+        return percent(spread.mean)
+    return f"{percent(spread.mean)} ± {percent(spread.deviation)}"

@@ -1,0 +1,270 @@
+"""Search for a configuration by validation WA, with Optuna. The test part of the split never enters.
+
+A study is a folder: ``study.db`` (SQLite) has every trial, so a search that was killed goes on; trials run side
+by side; one that is clearly worse than the others at the same epoch is given up.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import filelock
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from magtfnet.config import ExperimentConfig, changed
+from magtfnet.corpora import Corpus
+from magtfnet.errors import ConfigError, DivergenceError, RunDirectoryError
+from magtfnet.experiments.cross_validation import plan
+from magtfnet.experiments.run_directory import RunDirectory
+from magtfnet.experiments.search_space import PAPERS_GRID, SearchSpace
+from magtfnet.experiments.training_run import DevelopmentParts, learn, prepare_training
+from magtfnet.experiments.trainings import Announce, choose_workers
+from magtfnet.experiments.workers import Tell, Workers, side_by_side
+from magtfnet.recognizer.bundle import build
+from magtfnet.training.device import choose_device
+from magtfnet.training.epoch_loop import Epoch
+from magtfnet.training.seeding import seeded
+from magtfnet.training.threads import threads
+
+Sampler = Literal["grid", "tpe"]
+OnTrial = Callable[[FrozenTrial], None]
+STUDY = "search"
+WARM_UP = 10
+"""Epochs that every trial may take, and trials that must have ended, before one is given up."""
+WHY = "why"
+"""The attribute of a trial that says why it has no score."""
+
+
+@dataclass(frozen=True)
+class SearchPlan:
+    """What is searched for.
+
+    Args:
+        space: keys with choices or ranges.
+        sampler: every point of a grid, or where earlier trials did well (TPE: Bergstra et al., NeurIPS 2011).
+        trials: how many; a grid has as many as points.
+        prune: whether trials that fall behind the median are given up.
+        seed: of the split, the weights and the sampler.
+        fold: of the protocol, where it has several.
+
+    Raises:
+        ConfigError: ranges for a grid, or no number of trials for TPE.
+    """
+
+    space: SearchSpace = PAPERS_GRID
+    sampler: Sampler = "grid"
+    trials: int | None = None
+    prune: bool = True
+    seed: int = 0
+    fold: int = 0
+
+    def __post_init__(self) -> None:
+        if self.sampler == "grid" and not self.space.is_grid:
+            raise ConfigError(
+                "a grid needs a list of choices for every key, found a range; use --sampler tpe"
+            )
+        if self.sampler == "grid" and self.trials is not None:
+            raise ConfigError(f"a grid tries all its {self.space.size} points; leave --trials away")
+        if self.sampler == "tpe" and self.trials is None:
+            raise ConfigError("TPE may go on for ever; say how many trials with --trials")
+
+    @property
+    def total(self) -> int:
+        """How many trials there will be."""
+        return self.space.size if self.trials is None else self.trials
+
+    def facts(self) -> dict[str, Any]:
+        """Return what makes a study what it is; the number of trials may grow."""
+        return {"space": self.space.plain(), "sampler": self.sampler, "seed": self.seed, "fold": self.fold}
+
+
+@dataclass(frozen=True)
+class SearchTrial:
+    """One more trial, ready to be done in this process or in another."""
+
+    folder: Path
+    config: ExperimentConfig
+    plan: SearchPlan
+    parts: DevelopmentParts
+
+    def __call__(self, tell: Tell) -> FrozenTrial:
+        """Take the next point, train, record its best validation WA, and return all that is recorded."""
+        study, taken = _open(self.folder, self.plan), []
+
+        def objective(trial: optuna.Trial) -> float:
+            taken.append(trial.number)
+            return self._score(trial, changed(self.config, self.plan.space.suggest(trial)))
+
+        study.optimize(objective, n_trials=1)
+        return study.get_trials(deepcopy=False)[taken[0]]
+
+    def _score(self, trial: optuna.Trial, config: ExperimentConfig) -> float:
+        def on_epoch(row: Epoch) -> None:
+            trial.report(row["validation_WA"], int(row["epoch"]))
+            if trial.should_prune():
+                _give_up(trial, f"behind the median at epoch {row['epoch']:.0f}")
+
+        device = choose_device(config.training.device)
+        try:
+            with seeded(self.plan.seed):
+                model, standardizer = build(
+                    len(self.parts.labels), config.audio, config.features, config.model
+                )
+            result = learn(
+                model,
+                standardizer,
+                self.parts,
+                config,
+                seed=self.plan.seed,
+                device=device,
+                on_epoch=on_epoch,
+            )
+        except (ConfigError, DivergenceError) as error:
+            _give_up(trial, str(error))
+        best = result.history[result.best_epoch - 1]
+        for key in ("epoch", "validation_UA", "validation_loss"):
+            trial.set_user_attr(key, best[key])
+        return best["validation_WA"]
+
+
+def _give_up(trial: optuna.Trial, why: str) -> None:
+    trial.set_user_attr(WHY, why)
+    raise optuna.TrialPruned(why)
+
+
+def search(
+    corpus: Corpus,
+    folder: Path,
+    config: ExperimentConfig,
+    wanted: SearchPlan,
+    *,
+    resume: bool = False,
+    cache: Path | None = None,
+    jobs: int | None = None,
+    announce: Announce = Announce(),
+    on_trial: OnTrial = lambda trial: None,
+) -> list[FrozenTrial]:
+    """Try points until there are as many as wanted; return all that came to an end, in their order.
+
+    Args:
+        corpus: what is trained on.
+        folder: of the study.
+        config: what the points change.
+        wanted: the search.
+        resume: go on with what was begun there, with more trials where asked.
+        cache: where features are kept; ``default_cache()`` where not given.
+        jobs: trials side by side; None lets a short trial of the machine decide.
+        announce: told how far it is.
+        on_trial: told each trial that came to an end.
+
+    Raises:
+        MagtfnetError: the corpus, the configuration or the folder cannot be used.
+        WorkerError: a process was killed.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    directory = RunDirectory(folder)
+    directory.refuse_if_there(resume=resume)
+    parts = development_parts(corpus, config, wanted, cache, announce)
+    facts = {
+        "corpus": corpus.name,
+        "utterances": len(corpus),
+        "search": json.loads(json.dumps(wanted.facts())),
+    }
+    directory.open(config, facts, resume=resume)
+    with _alone(folder):
+        _put_back_what_was_killed(_open(folder, wanted))
+        workers = choose_workers(config, len(corpus.labels), wanted.total, jobs, announce)
+        while left := wanted.total - len(ended(folder, wanted)):
+            trials = [SearchTrial(folder, config, wanted, parts)] * left
+            _do(trials, workers, wanted.total, announce, on_trial)
+        return ended(folder, wanted)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock, so that what is marked as running there was killed."""
+    try:
+        with filelock.FileLock(folder / "study.lock").acquire(timeout=0):
+            yield
+    except filelock.Timeout:
+        raise RunDirectoryError(
+            f"{folder}: another search is at work there; wait or choose another"
+        ) from None
+
+
+def development_parts(
+    corpus: Corpus, config: ExperimentConfig, wanted: SearchPlan, cache: Path | None, announce: Announce
+) -> DevelopmentParts:
+    """Return training and validation part of the split; the features of its test part are not even computed."""
+    split = plan(corpus, config, [wanted.seed], wanted.fold)[0].split
+    seen = [*split.train, *split.validation]
+    store = prepare_training(corpus, seen, config, cache=cache, progress=announce.progress)
+    return DevelopmentParts(store, split.train, split.validation, corpus.labels)
+
+
+def ended(folder: Path, wanted: SearchPlan) -> list[FrozenTrial]:
+    """Return the trials that have a score or were given up; those that a kill interrupted are not among them."""
+    states = (TrialState.COMPLETE, TrialState.PRUNED)
+    return _open(folder, wanted).get_trials(deepcopy=False, states=states)
+
+
+def best(trials: Sequence[FrozenTrial]) -> FrozenTrial | None:
+    """Return the trial with the highest validation WA, of equal ones the lowest loss; None where none has a score."""
+    scored = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+    return max(scored, key=lambda t: (t.value, -t.user_attrs["validation_loss"]), default=None)
+
+
+def _open(folder: Path, wanted: SearchPlan) -> optuna.Study:
+    sampler: optuna.samplers.BaseSampler = optuna.samplers.TPESampler(seed=wanted.seed)
+    if wanted.sampler == "grid":
+        sampler = optuna.samplers.GridSampler(wanted.space.grid(), seed=wanted.seed)
+    pruner: optuna.pruners.BasePruner = optuna.pruners.NopPruner()
+    if wanted.prune:
+        pruner = optuna.pruners.MedianPruner(n_startup_trials=WARM_UP, n_warmup_steps=WARM_UP)
+    return optuna.create_study(
+        storage=f"sqlite:///{(folder / 'study.db').resolve()}",
+        sampler=sampler,
+        pruner=pruner,
+        study_name=STUDY,
+        direction="maximize",
+        load_if_exists=True,
+    )
+
+
+def _put_back_what_was_killed(study: optuna.Study) -> None:
+    """Queue the points of trials that a kill left running; nobody else is at work here."""
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        study.tell(trial.number, state=TrialState.FAIL)
+        study.add_trial(
+            optuna.create_trial(
+                state=TrialState.WAITING,
+                params=trial.params,
+                distributions=trial.distributions,
+                system_attrs=trial.system_attrs,
+            )
+        )
+
+
+def _do(
+    trials: Sequence[SearchTrial], workers: Workers, total: int, announce: Announce, on_trial: OnTrial
+) -> None:
+    done = total - len(trials)
+    announce.progress("trials", done, total)
+    for count, trial in enumerate(_results(trials, workers, announce), start=done + 1):
+        on_trial(trial)
+        announce.progress("trials", count, total)
+
+
+def _results(trials: Sequence[SearchTrial], workers: Workers, announce: Announce) -> Iterator[FrozenTrial]:
+    if workers.processes == 1:
+        with threads(workers.threads):
+            for trial in trials:
+                yield trial(lambda message: None)
+        return
+    announce.workers(workers)
+    for _, result in side_by_side(trials, workers, lambda number, message: None):
+        yield result

@@ -1,0 +1,108 @@
+"""Paired differences: by hand where the answer is known, by simulation where the interval must be right."""
+
+import numpy as np
+import pytest
+
+from magtfnet.evaluation import AggregateReport, EvaluationReport, ScoredUtterance
+from magtfnet.evaluation.paired import difference, holm, scores
+
+CLASSES = ("anger", "neutral")
+
+
+def report(right_by_run, emotions):
+    """An aggregate of runs, each a list of whether utterance i was classified rightly."""
+    runs = {}
+    for name, right in right_by_run.items():
+        rows = []
+        for i, (is_right, emotion) in enumerate(zip(right, emotions, strict=True)):
+            other = CLASSES[1 - CLASSES.index(emotion)]
+            rows.append(
+                ScoredUtterance(f"u{i}", None, emotion, emotion if is_right else other, (0.5, 0.5), name)
+            )
+        runs[name] = EvaluationReport(CLASSES, tuple(rows))
+    return AggregateReport(runs)
+
+
+EMOTIONS = ["anger"] * 6 + ["neutral"] * 2
+
+
+def test_differences_by_hand():
+    ours = report({"a": [1, 1, 1, 1, 1, 0, 1, 0]}, EMOTIONS)
+    theirs = report({"a": [1, 1, 1, 1, 0, 0, 0, 0]}, EMOTIONS)
+    found = difference(ours, theirs)
+    assert found.weighted.value == pytest.approx(2 / 8)
+    assert found.unweighted.value == pytest.approx((1 / 6 + 1 / 2) / 2)
+    assert scores(ours).weighted.value == pytest.approx(6 / 8)
+    assert scores(ours).unweighted.value == pytest.approx((5 / 6 + 1 / 2) / 2)
+
+
+def test_no_difference_at_all():
+    ours = report({"a": [1, 0] * 4, "b": [0, 1] * 4}, EMOTIONS)
+    found = difference(ours, ours)
+    assert found.weighted.value == 0
+    assert found.weighted.interval == (0, 0)
+    assert found.weighted.p_value == 1
+
+
+def test_the_order_of_rows_and_runs_does_not_matter():
+    ours, theirs = (
+        report({"a": [1] * 8, "b": [0] * 8}, EMOTIONS),
+        report({"a": [0] * 8, "b": [0] * 8}, EMOTIONS),
+    )
+    turned = AggregateReport(
+        {name: EvaluationReport(CLASSES, run.rows[::-1]) for name, run in reversed(ours.runs.items())}
+    )
+    assert difference(turned, theirs) == difference(ours, theirs)
+
+
+def test_other_runs_or_utterances_are_refused():
+    ours = report({"a": [1] * 8}, EMOTIONS)
+    for other in (report({"b": [1] * 8}, EMOTIONS), report({"a": [1] * 7}, EMOTIONS[:7])):
+        with pytest.raises(ValueError, match="not of the same runs and utterances"):
+            difference(ours, other)
+
+
+def test_runs_are_chance_too():
+    """Where one run is good and the other bad for all utterances, the interval spans both."""
+    right = report({"a": [1] * 50, "b": [0] * 50}, ["anger"] * 50)
+    assert scores(right).weighted.interval == (0, 1)
+    one = report({"a": [1] * 25 + [0] * 25}, ["anger"] * 50)
+    low, high = scores(one).weighted.interval
+    assert 0.3 < low < 0.4
+    assert 0.6 < high < 0.7
+
+
+def test_the_interval_covers_what_is_true():
+    """Of 60 simulated comparisons without a difference, some 95 % of the intervals hold zero, and p is seldom small."""
+    generator = np.random.default_rng(3)
+    held, small = 0, 0
+    for _ in range(60):
+        hardness = generator.uniform(0.2, 0.9, size=60)
+        draw = [
+            {name: (generator.random(60) < hardness).astype(int) for name in ("a", "b", "c")}
+            for _ in range(2)
+        ]
+        found = difference(*(report(runs, ["anger", "neutral"] * 30) for runs in draw)).weighted
+        held += found.interval[0] <= 0 <= found.interval[1]
+        small += found.p_value < 0.05
+    assert held >= 54
+    assert small <= 6
+
+
+def test_a_clear_difference_is_found():
+    generator = np.random.default_rng(4)
+    ours = report({name: generator.random(200) < 0.8 for name in "abcde"}, ["anger", "neutral"] * 100)
+    theirs = report({name: generator.random(200) < 0.6 for name in "abcde"}, ["anger", "neutral"] * 100)
+    found = difference(ours, theirs)
+    assert found.weighted.p_value < 0.01
+    assert 0.1 < found.weighted.interval[0] < found.weighted.value < found.weighted.interval[1] < 0.3
+
+
+def test_one_utterance_has_no_interval():
+    assert scores(report({"a": [1]}, ["anger"])).weighted.interval is None
+
+
+def test_holm_by_hand():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.5, 0.9]) == [1.0, 1.0]
+    assert holm([]) == []
