@@ -85,7 +85,7 @@ class Comparison:
             zip(estimates, holm([found.weighted.p_value for found in estimates.values()]), strict=True)
         )
         lines = [self._line(row, estimates.get(row.model), corrected.get(row.model)) for row in rows]
-        heading = f"Table {table.number}: {table.title}"
+        heading = f"Table {table.number}: {table.title}" if table.number else table.title
         return Section(heading, 3, [table.note] if table.note else [], columns=COLUMNS, rows=lines)
 
     def _line(self, row: Row, against: Estimates | None, corrected: float | None) -> list[str]:
@@ -174,6 +174,7 @@ def _sections(comparison: Comparison, numbers: Sequence[int], is_rehearsal: bool
     runs = len(comparison.full.runs)
     text = f"{corpus.info.title}, {len(corpus)} utterances; {PROTOCOLS[protocol]}; {runs} run{'s' * (runs > 1)} a row."
     yield Section(f"{corpus.name}, {protocol}", 2, [text])
+    yield comparison.table(PaperTable(0, "The full system", (), (Row("MAGTF-Net", FULL),)))
     for number in numbers:
         table = TABLES[number]
         if number == 3:
@@ -181,7 +182,6 @@ def _sections(comparison: Comparison, numbers: Sequence[int], is_rehearsal: bool
             yield comparison.confusion()
         elif corpus.name in table.corpora and protocol != PUBLISHED_FOLDS:
             yield comparison.table(table)
-    yield comparison.table(PaperTable(0, "the full system", (), (Row("MAGTF-Net", FULL),)))
     claims = comparison.claims()
     if claims and not is_rehearsal:
         yield claims
