@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from magtfnet import ConfigError, create_model
-from magtfnet.models.baselines.cnn_blstm import cut
 from magtfnet.models.blocks.blstm import BLSTM
 from magtfnet.models.blocks.cnn_encoder import CNNEncoder
 from magtfnet.models.blocks.mag_encoder import MAGEncoder
+from magtfnet.models.blocks.slices import cut
 from magtfnet.models.blocks.transformer_encoder import TransformerEncoder
 
 

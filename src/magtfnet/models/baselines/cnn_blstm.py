@@ -13,12 +13,11 @@ from typing import Any
 import torch
 from pydantic import Field
 from torch import Tensor
-from torch.nn import functional
 
 from magtfnet.config import validated
 from magtfnet.errors import ConfigError
+from magtfnet.models.blocks.slices import mean_over_slices
 from magtfnet.models.dual_branch import DualBranchConfig, DualBranchNet, build
-from magtfnet.models.masking import valid_frames, zero_padding
 from magtfnet.models.protocol import Model, register_model
 
 CNN_BLSTM = {"encoder": "cnn", "context": "blstm"}
@@ -53,30 +52,15 @@ class SlicedNet(Model):
 
     def forward(self, *, log_mel: Tensor, lengths: Tensor, functionals: Tensor | None = None) -> Tensor:
         """Map features to the logarithms of the mean probabilities, (B, K); arguments as ``DualBranchNet``'s."""
-        slices, owners = cut(log_mel, lengths, self.config.slice_frames)
-        whole = torch.full_like(owners, self.config.slice_frames)
-        each = functionals if functionals is None else functionals[owners]
-        logits = self.net(log_mel=slices, lengths=whole, functionals=each)
-        probabilities = functional.softmax(logits, dim=-1)
-        sums = probabilities.new_zeros(len(lengths), probabilities.shape[1]).index_add(
-            0, owners, probabilities
-        )
-        counts = torch.bincount(owners, minlength=len(lengths))
-        return torch.log(sums / counts.unsqueeze(1) + torch.finfo(sums.dtype).tiny)
 
+        def classify(slices: Tensor, owners: Tensor) -> Tensor:
+            each = None if functionals is None else functionals[owners]
+            logits: Tensor = self.net(
+                log_mel=slices, lengths=torch.full_like(owners, slices.shape[1]), functionals=each
+            )
+            return logits
 
-def cut(frames: Tensor, lengths: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """Cut utterances into slices of ``size`` frames, the last of each filled up with zeros.
-
-    Returns:
-        slices (S, size, C) and the utterance that each belongs to, (S,).
-    """
-    real = zero_padding(frames, valid_frames(lengths, frames.shape[1]))
-    filled = functional.pad(real, (0, 0, 0, -frames.shape[1] % size))
-    pieces = filled.view(len(filled), -1, size, filled.shape[2])  # (B, most slices, size, C)
-    counts = (lengths + size - 1) // size
-    there = valid_frames(counts, pieces.shape[1])
-    return pieces[there], there.nonzero()[:, 0]
+        return mean_over_slices(classify, log_mel, lengths, self.config.slice_frames)
 
 
 def _sliced(parts: Mapping[str, Any], overrides: Mapping[str, Any]) -> SlicedNet:

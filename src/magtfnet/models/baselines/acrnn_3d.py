@@ -1,0 +1,105 @@
+"""ACRNN: convolutions over log-Mel, its delta and delta-delta, a BLSTM, attention over time.
+
+Chen, He, Yang, Zhang: "3-D convolutional recurrent neural networks with attention model for speech emotion
+recognition", IEEE Signal Processing Letters 25(10), 2018. Slices of 300 frames; an utterance's probabilities are
+the mean of its slices'. Six convolutions of 5 frames by 3 bands (128, then 256 channels), the first followed by
+pooling 2 by 4; a linear layer of 768 before a BLSTM of 128 cells a direction; 64 units behind the attention.
+The paper leaves open where dropout stands and whether the linear layer is normalised: here it is, as in the
+authors' code, and dropout follows each convolution.
+"""
+
+from itertools import pairwise
+from typing import Any, cast
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional
+
+from magtfnet.config import Settings, validated
+from magtfnet.models.blocks.attentive_pooling import AttentivePooling
+from magtfnet.models.blocks.delta import delta
+from magtfnet.models.blocks.slices import mean_over_slices
+from magtfnet.models.masking import valid_frames, zero_padding
+from magtfnet.models.precision import at_least_float32, full_precision
+from magtfnet.models.protocol import Model, register_model
+
+SLOPE = 0.01
+
+
+class ACRNNConfig(Settings):
+    """The paper's sizes; dropout is ours."""
+
+    num_classes: int = Field(ge=2)
+    n_mels: int = Field(40, ge=1)
+    num_descriptors: int = Field(12, ge=1)
+    num_functionals: int = Field(24, ge=1)
+    slice_frames: int = Field(300, ge=2)
+    first_channels: int = Field(128, ge=1)
+    channels: int = Field(256, ge=1)
+    num_convolutions: int = Field(6, ge=1)
+    linear: int = Field(768, ge=1)
+    cells: int = Field(128, ge=1)
+    hidden: int = Field(64, ge=1)
+    dropout: float = Field(0.3, ge=0, lt=1)
+
+
+class ACRNN(Model):
+    """The network.
+
+    Args:
+        config: its sizes.
+    """
+
+    inputs = ("log_mel",)
+    static_shapes = False  # the number of slices depends on the lengths
+
+    def __init__(self, config: ACRNNConfig) -> None:
+        super().__init__()
+        self.config: ACRNNConfig = config
+        widths = [3, config.first_channels, *[config.channels] * (config.num_convolutions - 1)]
+        self.convolutions = nn.ModuleList(
+            nn.Conv2d(before, after, (5, 3), padding=(2, 1)) for before, after in pairwise(widths)
+        )
+        for convolution in self.convolutions:  # six layers without normalisation: the signal must not fade
+            nn.init.kaiming_normal_(cast("Tensor", convolution.weight), a=SLOPE)
+        self.pool = nn.MaxPool2d((2, 4), ceil_mode=True)
+        self.linear = nn.Linear(widths[-1] * -(-config.n_mels // 4), config.linear)
+        self.norm = nn.BatchNorm1d(config.linear)
+        self.blstm = nn.LSTM(config.linear, config.cells, batch_first=True, bidirectional=True)
+        self.attention = AttentivePooling(2 * config.cells, config.hidden)
+        self.hidden = nn.Linear(2 * config.cells, config.hidden)
+        self.dropout = nn.Dropout(config.dropout)
+        self.classifier = nn.Linear(config.hidden, config.num_classes)
+
+    def forward(self, *, log_mel: Tensor, lengths: Tensor) -> Tensor:
+        """Map log-Mel (B, T, M) of ``lengths`` (B,) real frames to the logarithms of the mean probabilities (B, K)."""
+        real = zero_padding(log_mel, valid_frames(lengths, log_mel.shape[1]))
+        first = delta(real, lengths)
+        three = torch.cat((real, first, delta(first, lengths)), dim=-1)
+        return mean_over_slices(self._classify, three, lengths, self.config.slice_frames)
+
+    def _classify(self, slices: Tensor, owners: Tensor) -> Tensor:
+        """Map slices (S, T, 3 * M) to logits (S, K)."""
+        picture = slices.unflatten(2, (3, -1)).transpose(1, 2)  # type: ignore[no-untyped-call]  # (S, 3, T, M)
+        for number, convolution in enumerate(self.convolutions):
+            picture = functional.leaky_relu(convolution(picture), SLOPE)
+            if number == 0:
+                picture = self.pool(picture)
+            picture = self.dropout(picture)
+        frames = self.linear(picture.transpose(1, 2).flatten(2))  # (S, T / 2, linear)
+        with full_precision(frames):
+            flat = at_least_float32(frames).flatten(0, 1)
+            frames = functional.leaky_relu(self.norm(flat), SLOPE).view_as(frames)
+            context, _ = self.blstm(frames)
+            everywhere = torch.ones(context.shape[:2], dtype=torch.bool, device=context.device)
+            pooled = self.attention(context, everywhere)
+            hidden = functional.leaky_relu(self.hidden(pooled), SLOPE)
+            logits: Tensor = self.classifier(self.dropout(hidden))
+        return logits
+
+
+@register_model
+def acrnn_3d(**overrides: Any) -> ACRNN:
+    """Build ACRNN at its paper's sizes."""
+    return ACRNN(validated(ACRNNConfig, overrides, prefix="model."))

@@ -1,0 +1,124 @@
+"""TIM-Net: gated dilated convolutions that read an utterance in both directions, at doubling spans.
+
+Ye, Wen, Wei, Xu, Liu, Wang, Shan: "Temporal modeling matters: a novel temporal emotional modeling approach for
+speech emotion recognition", ICASSP 2023. The paper's input is 39 MFCC; here they are the cosine transform of the
+standardised log-Mel frames, the first 39 of 40, at our frame rate of 10 ms instead of 12.5 ms.
+"""
+
+import math
+from typing import Any
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional
+
+from magtfnet.config import Settings, validated
+from magtfnet.models.blocks.blstm import reverse
+from magtfnet.models.blocks.real_batch_norm import RealBatchNorm
+from magtfnet.models.masking import masked_mean, valid_frames, zero_padding
+from magtfnet.models.precision import at_least_float32
+from magtfnet.models.protocol import Model, register_model
+
+
+class TIMNetConfig(Settings):
+    """The paper's sizes for EMO-DB: 39 filters of 2 frames, dilations 1 to 128."""
+
+    num_classes: int = Field(ge=2)
+    n_mels: int = Field(40, ge=1)
+    num_descriptors: int = Field(12, ge=1)
+    num_functionals: int = Field(24, ge=1)
+    num_cepstra: int = Field(39, ge=1)
+    filters: int = Field(39, ge=1)
+    kernel_size: int = Field(2, ge=1)
+    num_blocks: int = Field(8, ge=1, le=16)
+    dropout: float = Field(0.1, ge=0, lt=1)
+
+
+class TemporalAwareBlock(nn.Module):
+    """Two causal convolutions decide, frame by frame, how much of the input passes (the paper's section 2.2).
+
+    Args:
+        filters: C.
+        kernel_size: frames that a convolution sees.
+        dilation: frames between these.
+        dropout: of whole channels.
+    """
+
+    def __init__(self, filters: int, kernel_size: int, dilation: int, dropout: float) -> None:
+        super().__init__()
+        self.before = dilation * (kernel_size - 1)
+        self.convolutions = nn.ModuleList(
+            nn.Conv1d(filters, filters, kernel_size, dilation=dilation) for _ in range(2)
+        )
+        self.norms = nn.ModuleList(RealBatchNorm(filters) for _ in range(2))
+        self.dropout = nn.Dropout1d(dropout)
+
+    def forward(self, frames: Tensor, valid: Tensor) -> Tensor:
+        """Map frames (B, T, C) of which ``valid`` (B, T) are real to frames of the same shape."""
+        gate = frames
+        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
+            past = functional.pad(gate.transpose(1, 2), (self.before, 0))
+            channels = torch.relu(norm(convolution(past).transpose(1, 2), valid)).transpose(1, 2)
+            gate = self.dropout(channels).transpose(1, 2)
+        return frames * torch.sigmoid(gate)
+
+
+class TIMNet(Model):
+    """The network.
+
+    Args:
+        config: its sizes.
+    """
+
+    inputs = ("log_mel",)
+    cosines: Tensor
+    static_shapes = False  # batch normalisation takes real frames out of their padding
+
+    def __init__(self, config: TIMNetConfig) -> None:
+        super().__init__()
+        self.config: TIMNetConfig = config
+        self.register_buffer("cosines", cosines(config.n_mels, config.num_cepstra), persistent=False)
+        sizes = config.filters, config.kernel_size
+        self.ahead, self.back = (self._direction(*sizes) for _ in range(2))
+        self.starts = nn.ModuleList(nn.Linear(config.num_cepstra, config.filters) for _ in range(2))
+        self.fusion = nn.Parameter(
+            torch.empty(config.num_blocks).uniform_(-0.05, 0.05) + 1 / config.num_blocks
+        )
+        self.classifier = nn.Linear(config.filters, config.num_classes)
+
+    def _direction(self, filters: int, kernel_size: int) -> nn.ModuleList:
+        return nn.ModuleList(
+            TemporalAwareBlock(filters, kernel_size, 2**n, self.config.dropout)
+            for n in range(self.config.num_blocks)
+        )
+
+    def forward(self, *, log_mel: Tensor, lengths: Tensor) -> Tensor:
+        """Map log-Mel (B, T, M) of ``lengths`` (B,) real frames to logits (B, K)."""
+        valid = valid_frames(lengths, log_mel.shape[1])
+        cepstra = zero_padding(log_mel, valid) @ self.cosines
+        ahead = zero_padding(self.starts[0](cepstra), valid)
+        back = zero_padding(self.starts[1](reverse(cepstra, lengths)), valid)
+        spans = []
+        for forward_block, backward_block in zip(self.ahead, self.back, strict=True):
+            ahead, back = forward_block(ahead, valid), backward_block(back, valid)
+            spans.append(
+                masked_mean(at_least_float32(ahead + back), valid)
+            )  # the order of frames is averaged away
+        fused = torch.einsum("n,nbc->bc", self.fusion, torch.stack(spans))
+        logits: Tensor = self.classifier(fused)
+        return logits
+
+
+def cosines(bands: int, cepstra: int) -> Tensor:
+    """Return the orthonormal cosine transform (type II) of ``bands`` to the first ``cepstra``, (bands, cepstra)."""
+    places = (torch.arange(bands, dtype=torch.float64) + 0.5).unsqueeze(1)
+    basis = torch.cos(math.pi / bands * places * torch.arange(cepstra)) * math.sqrt(2 / bands)
+    basis[:, 0] /= math.sqrt(2)
+    return basis.float()
+
+
+@register_model
+def tim_net(**overrides: Any) -> TIMNet:
+    """Build TIM-Net as its paper has it for EMO-DB."""
+    return TIMNet(validated(TIMNetConfig, overrides, prefix="model."))

@@ -1,0 +1,41 @@
+"""Slices of one length, for systems that know no other, and the mean of what they say of each slice."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from magtfnet.models.masking import valid_frames, zero_padding
+
+
+def cut(frames: Tensor, lengths: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Cut utterances (B, T, C) into slices of ``size`` frames, the last of each filled up with zeros.
+
+    Returns:
+        slices (S, size, C) and the utterance that each belongs to, (S,).
+    """
+    real = zero_padding(frames, valid_frames(lengths, frames.shape[1]))
+    filled = functional.pad(real, (0, 0, 0, -frames.shape[1] % size))
+    pieces = filled.view(len(filled), -1, size, filled.shape[2])  # (B, most slices, size, C)
+    counts = (lengths + size - 1) // size
+    there = valid_frames(counts, pieces.shape[1])
+    return pieces[there], there.nonzero()[:, 0]
+
+
+def mean_over_slices(
+    classify: Callable[[Tensor, Tensor], Tensor], frames: Tensor, lengths: Tensor, size: int
+) -> Tensor:
+    """Return the logarithms of an utterance's probabilities, which are the mean of its slices', (B, K).
+
+    Args:
+        classify: maps slices (S, size, C) and the utterance of each (S,) to logits (S, K).
+        frames: (B, T, C).
+        lengths: (B,) real frames.
+        size: of a slice.
+    """
+    slices, owners = cut(frames, lengths, size)
+    probabilities = functional.softmax(classify(slices, owners), dim=-1)
+    sums = probabilities.new_zeros(len(lengths), probabilities.shape[1]).index_add(0, owners, probabilities)
+    counts = torch.bincount(owners, minlength=len(lengths))
+    return torch.log(sums / counts.unsqueeze(1) + torch.finfo(sums.dtype).tiny)

@@ -1,0 +1,131 @@
+"""The neural systems of Table 4: what makes each that system, by hand or beside plain code."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.fft import dct
+from torch.nn import functional
+
+from magtfnet import ConfigError, create_model
+from magtfnet.models.baselines.densenet_gru import DenseLayer
+from magtfnet.models.baselines.tim_net import TemporalAwareBlock, cosines
+from magtfnet.models.blocks.attentive_pooling import AttentivePooling
+from magtfnet.models.blocks.delta import delta
+from magtfnet.models.blocks.real_batch_norm import RealBatchNorm
+
+
+def test_cepstra_are_scipys():
+    frames = np.random.default_rng(0).normal(size=(5, 40)).astype(np.float32)
+    expected = dct(frames, type=2, norm="ortho", axis=1)[:, :39]
+    np.testing.assert_allclose(torch.tensor(frames) @ cosines(40, 39), expected, atol=1e-5)
+
+
+def test_deltas_by_hand():
+    frames = torch.tensor([[[0.0], [1.0], [4.0], [9.0], [99.0]]])  # four real frames, the last goes on
+    found = delta(frames, torch.tensor([4]))[0, :4, 0]
+    expected = [
+        (1 * (1 - 0) + 2 * (4 - 0)) / 10,
+        (1 * (4 - 0) + 2 * (9 - 0)) / 10,
+        (1 * (9 - 1) + 2 * (9 - 0)) / 10,
+        (1 * (9 - 4) + 2 * (9 - 1)) / 10,
+    ]
+    assert found.tolist() == pytest.approx(expected)
+
+
+def test_attention_weighs_real_frames_only():
+    pooling = AttentivePooling(2, 3)
+    with torch.no_grad():
+        pooling.score.weight.zero_()
+    frames, valid = torch.tensor([[[1.0, 2.0], [3.0, 4.0], [9.0, 9.0]]]), torch.tensor([[True, True, False]])
+    torch.testing.assert_close(pooling(frames, valid), torch.tensor([[2.0, 3.0]]))
+
+
+def test_batch_normalisation_knows_real_frames_only():
+    norm = RealBatchNorm(1)
+    frames, valid = torch.tensor([[[1.0], [3.0], [50.0]]]), torch.tensor([[True, True, False]])
+    found = norm(frames, valid)
+    torch.testing.assert_close(found[0, :, 0], torch.tensor([-1.0, 1.0, 0.0]), atol=1e-4, rtol=0)
+    assert norm.norm.running_mean.item() == pytest.approx(0.1 * 2)
+
+
+def test_a_temporal_block_is_causal_and_gates_its_input():
+    torch.manual_seed(0)
+    block = TemporalAwareBlock(3, 2, 4, dropout=0.0).eval()
+    frames, valid = torch.randn(1, 12, 3), torch.ones(1, 12, dtype=torch.bool)
+    changed = frames.clone()
+    changed[0, 7] += 1.0
+    before, after = block(frames, valid), block(changed, valid)
+    assert torch.equal(before[0, :7], after[0, :7]), "nothing is known before it is said"
+    assert not torch.allclose(before[0, 11], after[0, 11]), "four frames on it is remembered"
+    assert ((before / frames >= 0.5) & (before / frames < 1)).all(), (
+        "a gate of rectified values lies above one half"
+    )
+
+
+def test_tim_net_reads_both_ways_and_fuses_its_spans():
+    torch.manual_seed(0)
+    model = create_model("tim_net", num_classes=3).eval()
+    assert len(model.ahead) == len(model.back) == 8
+    assert [block.convolutions[0].dilation[0] for block in model.ahead] == [1, 2, 4, 8, 16, 32, 64, 128]
+    frames, lengths = torch.randn(1, 30, 40), torch.tensor([30])
+    with torch.no_grad():
+        for first, second in zip(model.ahead.parameters(), model.back.parameters(), strict=True):
+            second.copy_(first)
+        for first, second in zip(model.starts[0].parameters(), model.starts[1].parameters(), strict=True):
+            second.copy_(first)
+        turned = model(log_mel=frames.flip(1), lengths=lengths)
+        torch.testing.assert_close(model(log_mel=frames, lengths=lengths), turned)
+
+
+def test_a_dense_layer_keeps_its_input():
+    layer = DenseLayer(2, 3, dropout=0.0).eval()
+    picture = torch.randn(1, 2, 4, 4)
+    found = layer(picture)
+    assert found.shape == (1, 5, 4, 4)
+    assert torch.equal(found[:, :2], picture)
+
+
+def test_acrnn_sees_three_pictures_at_its_papers_sizes():
+    model = create_model("acrnn_3d", num_classes=4)
+    assert [(c.in_channels, c.out_channels) for c in model.convolutions] == [(3, 128), (128, 256)] + [
+        (256, 256)
+    ] * 4
+    assert {c.kernel_size for c in model.convolutions} == {(5, 3)}
+    assert model.linear.in_features == 256 * 10
+    assert model.blstm.hidden_size == 128
+
+
+def test_channel_attention_weighs_channels():
+    model = create_model("cnn_channel_attention", num_classes=3).eval()
+    layer = model.layers[0]
+    with torch.no_grad():
+        layer.attention.excite.bias.fill_(-100.0)  # every weight is zero
+    assert not layer(torch.randn(1, 1, 8, 8)).any()
+
+
+def test_each_kind_asks_the_other_in_dual_tbnet():
+    torch.manual_seed(0)
+    model = create_model("dual_tbnet", num_classes=3).eval()
+    seen = []
+    for transformer in model.transformers:
+        transformer.register_forward_hook(lambda module, inputs, output: seen.append(inputs[:2]))
+    model(log_mel=torch.randn(1, 6, 40), lld=torch.randn(1, 6, 12), lengths=torch.tensor([6]))
+    assert torch.equal(seen[0][0], seen[1][1])
+    assert torch.equal(seen[0][1], seen[1][0])
+    with pytest.raises(ConfigError, match="d_model 30 must be even and a multiple of num_heads 4"):
+        create_model("dual_tbnet", num_classes=3, d_model=30)
+
+
+@pytest.mark.parametrize("name", ["acrnn_3d", "densenet_gru", "cnn_channel_attention"])
+def test_systems_of_slices_average_their_slices(name):
+    torch.manual_seed(0)
+    model = create_model(name, num_classes=3, slice_frames=20).eval()
+    frames = torch.randn(1, 40, 40)
+    frames[:, 18:22] = frames[:, 18:19]  # constant where deltas look across the cut
+    frames[:, :2], frames[:, -2:] = frames[:, :1], frames[:, -1:]
+    whole = model(log_mel=frames, lengths=torch.tensor([40])).softmax(-1)
+    each = [
+        functional.softmax(model(log_mel=piece, lengths=torch.tensor([20])), dim=-1)
+        for piece in (frames[:, :20], frames[:, 20:])
+    ]
+    torch.testing.assert_close(whole, torch.stack(each).mean(dim=0), atol=1e-3, rtol=1e-2)
