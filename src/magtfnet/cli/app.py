@@ -9,7 +9,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from magtfnet import __version__
-from magtfnet.cli import check, corpora, demo, evaluate, explain, predict, synthesize, train
+from magtfnet.cli import check, corpora, demo, evaluate, explain, fetch, predict, synthesize, train
 from magtfnet.errors import MagtfnetError, MissingExtraError
 
 INTERRUPTED = 130
@@ -26,6 +26,7 @@ for command in (
     predict.predict,
     explain.explain,
     corpora.corpora,
+    fetch.fetch,
     check.check,
     synthesize.synthesize,
     demo.demo,
