@@ -53,7 +53,7 @@ def test_the_folder_is_called_as_the_corpus(cli, published, tmp_path):
     assert (tmp_path / "emodb/wav").is_dir()
     found = cli("fetch", "emodb")
     assert found.code == 2
-    assert found.err == "magtfnet: emodb: is there already; choose a new or empty folder\n"
+    assert found.err == f"magtfnet: {tmp_path / 'emodb'}: is there already; choose a new or empty folder\n"
 
 
 def test_a_copy_that_is_not_the_original_is_said_and_kept(cli, published, tmp_path, monkeypatch):
@@ -63,6 +63,27 @@ def test_a_copy_that_is_not_the_original_is_said_and_kept(cli, published, tmp_pa
     assert found.code == 1
     assert "! 4 utterances, the original has 5" in found.out
     assert (tmp_path / "emodb/wav").is_dir()
+
+
+def test_an_interrupt_says_how_to_go_on(cli, published, monkeypatch, tmp_path):
+    def interrupt(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("magtfnet.corpora.download.ResumingDownloader._receive", interrupt)
+    found = cli("fetch", "emodb")
+    assert found.code == 130
+    assert found.err == "magtfnet: interrupted; what was received is kept, the same command goes on\n"
+    monkeypatch.undo()
+    assert (tmp_path / "emodb.part").is_dir()
+
+
+def test_the_folder_that_one_is_in(cli, published, tmp_path):
+    (tmp_path / "here").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path / "here")
+        found = cli("fetch", "emodb", ".")
+    assert found.code == 2
+    assert "the folder that you are in is not made anew; name another" in found.err
 
 
 def test_a_server_that_is_gone_is_one_line(cli, published, server):
@@ -117,4 +138,4 @@ def test_a_database_of_audeerings(cli, tmp_path, monkeypatch):
     found = cli("fetch", "audformat", "--database", "emodb==1.4.1")
     assert found.code == 0, found.err
     assert (tmp_path / "emodb/db.yaml").is_file()
-    assert "audformat at emodb" in found.out
+    assert "audformat:synthetic at emodb" in found.out

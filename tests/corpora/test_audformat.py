@@ -18,6 +18,7 @@ from magtfnet import (
 from magtfnet.corpora import Utterance
 
 audformat = pytest.importorskip("audformat", reason="audformat is not installed (extra dev or audformat)")
+TITLE = "speech, a database in audEERING's format"
 FILES = ["wav/a.wav", "wav/b.wav", "wav/c.wav"]
 
 
@@ -64,7 +65,12 @@ def test_a_database(tmp_path, storage):
     )
     assert [item.reason for item in corpus.left_out] == ["no emotion"]
     info = corpus.info
-    assert (info.name, info.title, info.licence, info.language) == ("audformat", "speech", "CC0-1.0", "deu")
+    assert (info.name, info.title, info.licence, info.language) == (
+        "audformat:speech",
+        TITLE,
+        "CC0-1.0",
+        "deu",
+    )
     assert load_corpus("audformat", root / "db.yaml").utterances == corpus.utterances
 
 

@@ -53,14 +53,16 @@ def test_an_archive_becomes_the_folder(server, archive, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["c"]
 
 
-def test_megabytes_are_told(server, tmp_path):
+@pytest.mark.parametrize(("knows_ranges", "megabytes"), [(True, [1, 2]), (False, [1, 1, 2])])
+def test_megabytes_are_told(server, tmp_path, knows_ranges, megabytes):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as opened:
         opened.writestr("wav/x.wav", bytes(2_500_000))
-    server.files["/a.zip"] = buffer.getvalue()
+    server.files["/a.zip"], server.knows_ranges = buffer.getvalue(), knows_ranges
+    server.breaks_after = [100 * CHUNK]
     told = []
     fetch(info_with(Archive(server.url("/a.zip"))), tmp_path / "c", lambda *said: told.append(said))
-    assert told == [("MB", 1, 2), ("MB", 2, 2)]
+    assert told == [("MB", done, 2) for done in megabytes]
 
 
 def test_a_lost_connection_is_taken_up_where_it_broke(server, archive, tmp_path):

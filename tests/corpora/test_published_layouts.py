@@ -1,11 +1,13 @@
 """Corpora whose names say everything, in the layouts in circulation and with their oddities."""
 
+import shutil
 from itertools import product
 
 import pytest
 from trees import read, reasons, touch
 
 from magtfnet import CorpusError, CorpusLayoutError, CorpusRootError, load_corpus
+from magtfnet.corpora.audit import audit
 
 # CASIA
 
@@ -97,6 +99,16 @@ def test_tess_that_an_archive_holds_twice(tmp_path):
     corpus = read("tess", tmp_path)
     assert len(corpus) == 2
     assert reasons(corpus) == [(inner, "a folder of no speaker and emotion")]
+
+
+def test_the_odd_files_of_tess_are_no_reason_to_doubt_a_copy(tmp_path, oddities):
+    """Two of them are AIFF inside, one says 96 kHz; all can be used."""
+    for name in ("OAF_food_fear.wav", "YAF_germ_angry.wav", "YAF_neat_fear.wav"):
+        shutil.copy(oddities / f"tess_{name}", tmp_path / name)
+    found = audit(read("tess", tmp_path))
+    assert found.usable
+    assert len(found.to_dict()["containers"]) == 2
+    assert not {"sample_rate", "container"} & {finding.kind for finding in found.findings}
 
 
 # CREMA-D, SAVEE, EMOVO

@@ -13,6 +13,11 @@ from magtfnet.cli import check, corpora, demo, evaluate, explain, fetch, predict
 from magtfnet.errors import MagtfnetError, MissingExtraError
 
 INTERRUPTED = 130
+GOES_ON = {
+    "train": "; what was finished is kept, --resume goes on",
+    "fetch": "; what was received is kept, the same command goes on",
+}
+"""What is said of a command that was interrupted."""
 
 app = typer.Typer(
     help="Speech emotion recognition with MAGTF-Net, from the waveform to the emotion.",
@@ -73,7 +78,7 @@ def main() -> None:
     except OSError as error:
         _leave(_storage_message(error), 2)
     if code == INTERRUPTED:
-        hint = "; what was finished is kept, --resume goes on" if sys.argv[1:2] == ["train"] else ""
+        hint = GOES_ON.get("".join(sys.argv[1:2]), "")
         _leave(f"interrupted{hint}", INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)
 

@@ -33,6 +33,8 @@ def corpora(as_json: AsJson = False) -> None:
         show(f"{info.name}: {info.title}.\n    expects {info.source}")
         if info.citation:
             show(f"    cite {info.citation}")
+        if info.downloads or info.request:
+            show(f"    get it: {info.request or f'magtfnet fetch {info.name}'}")
         for name, part in info.parts.items():
             show(f"    --only {name}: {part.title}")
 

@@ -57,7 +57,8 @@ def describe(root: Path) -> CorpusInfo:
         database = _load(root if root.is_dir() else root.parent)
     return replace(
         INFO,
-        title=database.name,
+        name=f"{INFO.name}:{database.name}",
+        title=f"{database.name}, a database in audEERING's format",
         language=", ".join(database.languages) or None,
         licence=str(database.license or f"not stated; usage: {database.usage}"),
         source=database.source or INFO.source,

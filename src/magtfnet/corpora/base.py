@@ -92,7 +92,7 @@ class CorpusInfo:
     """What is publicly known of a corpus; None where it cannot be known (a user's own data).
 
     Args:
-        name: the registered name.
+        name: the registered name; where that reads any database, with the database's own after it.
         title: what it is, in a line.
         language: ISO 639-1 code, or several with a comma.
         licence: under which terms it is published.
@@ -200,7 +200,7 @@ class Corpus:
 
     @property
     def name(self) -> str:
-        """The registered name of the corpus."""
+        """The name of the corpus."""
         return self.info.name
 
     def __len__(self) -> int:

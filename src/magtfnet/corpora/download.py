@@ -34,6 +34,7 @@ def fetch(info: CorpusInfo, root: Path, progress: Progress = silent) -> None:
         StorageError: the folder is there already and not empty.
         DownloadError: an address does not answer, or a file is not what its publisher says.
     """
+    root = root.absolute()
     _refuse_there(root)
     partial = root.with_name(f"{root.name}.part")
     archives, content = partial / "archives", partial / "content"
@@ -175,6 +176,8 @@ def _unpack(file: RemoteFile, archive: Path, folder: Path) -> None:
 def _refuse_there(root: Path) -> None:
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise StorageError(f"{root}: is there already; choose a new or empty folder")
+    if root.resolve() == Path.cwd():
+        raise StorageError(f"{root}: the folder that you are in is not made anew; name another")
 
 
 def _refuse_status(url: str, response: Any) -> None:

@@ -52,7 +52,7 @@ INFO = CorpusInfo(
     name="esd",
     title="Emotional Speech Database, acted Mandarin and English",
     language="zh, en",
-    licence="research use, by agreement with the National University of Singapore",
+    licence="research use, by agreement with its authors",
     source="folders 0001 to 0020, from https://github.com/HLTSingapore/Emotional-Speech-Data",
     citation="Zhou et al., Seen and unseen emotional style transfer for voice conversion with a new emotional "
     "speech dataset, ICASSP 2021",
