@@ -75,11 +75,8 @@ def load_corpus(
     if not inside:
         what = name if part is None else f"{name}, {part},"
         raise CorpusRootError(root, f"no utterance of {what} in it", info.source)
-    found, official = len(utterances), info.utterances
-    if chosen is not None and chosen.utterances is not None:
-        found, official = len(inside), chosen.utterances  # a copy of this part alone will do
-    if official is not None and found != official and not allow_incomplete:
-        raise CorpusCountError(name, root, found, official)
+    if not allow_incomplete:
+        _refuse_incomplete(info, root, len(utterances), chosen, len(inside))
     if registered.describe is not None:
         info = registered.describe(root)
     if not registered.takes_mapping:
@@ -102,6 +99,14 @@ def _read(
         if isinstance(item, Foreign) and not leave_out_foreign:
             raise CorpusLayoutError(item.path, item.reason, f"{item.expected}: move the file away")
     return items
+
+
+def _refuse_incomplete(info: CorpusInfo, root: Path, whole: int, part: Part | None, inside: int) -> None:
+    """Compare the whole with its official count; where that of the part is known, the part alone will do."""
+    of_part = None if part is None else part.utterances
+    found, official = (whole, info.utterances) if of_part is None else (inside, of_part)
+    if official is not None and found != official:
+        raise CorpusCountError(info.name, root, found, official)
 
 
 def _utterances(items: Sequence[Utterance | LeftOut]) -> tuple[Utterance, ...]:
