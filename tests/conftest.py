@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from local_server import LocalServer
 from tiny_model import TINY
 
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -122,3 +123,11 @@ def cli(monkeypatch, capsys):
         return Finished(int(left.value.code or 0), out, err)
 
     return run
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """A server on this machine, past any proxy."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with LocalServer() as running:
+        yield running

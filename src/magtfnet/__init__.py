@@ -40,6 +40,7 @@ _ERRORS = (
     "CorpusLayoutError",
     "CorpusRootError",
     "DivergenceError",
+    "DownloadError",
     "DurationError",
     "EmptyAudioError",
     "ExplainError",

@@ -20,6 +20,7 @@ Exception
     │   ├── CorpusLayoutError      a file that does not belong to the layout
     │   ├── CorpusCountError       fewer or more utterances than the corpus has
     │   └── LabelError             a native label without an emotion, or a label outside a label set
+    ├── DownloadError              a file that cannot be downloaded, or is not what its publisher says
     ├── SplitError                 a protocol that the corpus cannot satisfy
     │   └── LeakError              one utterance, recording, speaker or sentence on two sides
     ├── BundleError                a bundle that is incomplete, altered or of another version
@@ -147,6 +148,13 @@ class CorpusCountError(CorpusError):
 
 class LabelError(CorpusError):
     """A native label without an emotion, or an emotion outside a label set."""
+
+
+class DownloadError(MagtfnetError):
+    """A file that cannot be downloaded, or is not what its publisher says."""
+
+    def __init__(self, url: str, found: str, remedy: str = "try again later") -> None:
+        super().__init__(f"{url}: {found}; {remedy}")
 
 
 class SplitError(MagtfnetError):

@@ -94,3 +94,15 @@ class LabelSet:
     def of(cls, emotions: Iterable[str]) -> "LabelSet":
         """Return the label set of all emotions that occur, in alphabetical order."""
         return cls(tuple(sorted({str(emotion) for emotion in emotions})))
+
+
+IEMOCAP_4 = LabelSet(("anger", "happiness", "neutral", "sadness"), {"excitement": "happiness"})
+"""The four classes of most results on IEMOCAP, the paper's among them; excitement counts as happiness."""
+IEMOCAP_4_WITHOUT_EXCITEMENT = LabelSet(IEMOCAP_4.classes)
+"""The same four classes; excitement is left out."""
+
+LABEL_SETS: dict[str, LabelSet] = {
+    "iemocap_4": IEMOCAP_4,
+    "iemocap_4_without_excitement": IEMOCAP_4_WITHOUT_EXCITEMENT,
+}
+"""Label sets that results are published on, by the name that ``--labels`` takes."""

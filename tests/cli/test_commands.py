@@ -39,6 +39,8 @@ def test_corpora_are_listed(cli):
     found = cli("corpora")
     for text in ("emodb", "ravdess", "CC0-1.0", "CC-BY-NC-SA-4.0", "535", "1440", "folder", "table"):
         assert text in found.out
+    assert "    get it: magtfnet fetch ravdess\n" in found.out
+    assert "    get it: fill in the release form at https://sail.usc.edu/iemocap" in found.out
     assert {info["name"] for info in json.loads(cli("corpora", "--json").out)} >= {"emodb", "synthetic"}
 
 
@@ -108,6 +110,24 @@ def test_own_recordings_with_a_mapping_file(cli, tmp_path):
                 "leave_one_speaker_out", "--fold", 0, *SETTINGS, "--run-dir", tmp_path / "run")  # fmt: skip
     assert found.code == 0, found.err
     assert "anger" in found.out
+
+
+def test_a_part_of_a_corpus_and_a_published_label_set(cli, tmp_path):
+    emotions = ("anger", "excitement", "frustration", "happiness")
+    write_corpus(tmp_path / "i", "iemocap", speakers=6, sentences=2, emotions=emotions, takes=2)
+    selection = ("--only", "improvised", "--labels", "iemocap_4", "--allow-incomplete")
+    found = cli("train", "iemocap", tmp_path / "i", *selection, "--protocol", "leave_one_session_out", "--fold", 0,
+                *SETTINGS, "--run-dir", tmp_path / "run")  # fmt: skip
+    assert found.code == 0, found.err
+    assert "36 utterances of iemocap, improvised (official 2943), magtf_net" in found.err
+    assert "tested session Session1" in found.err
+    facts = json.loads((tmp_path / "run" / "environment.json").read_text())
+    assert (facts["corpus"], facts["part"], facts["classes"]) == (
+        "iemocap",
+        "improvised",
+        ["anger", "happiness"],
+    )
+    assert "improvised dialogues" in (tmp_path / "run" / "MODEL_CARD.md").read_text()
 
 
 def test_predict_prints_a_line_a_file(cli, bundle, files):
@@ -279,3 +299,16 @@ def test_search_a_space(cli, synthetic_root, tmp_path):
     assert cli(*command, "--resume").out == found.out
     assert cli("train", "synthetic", synthetic_root, "--config", tmp_path / "out" / "best.toml", "--run-dir",
                tmp_path / "run").code == 0  # fmt: skip
+
+
+def test_reproduce_takes_what_the_paper_takes_of_iemocap(cli, tmp_path):
+    emotions = ("anger", "happiness", "excitement", "neutral", "sadness", "frustration")
+    write_corpus(tmp_path / "i", "iemocap", speakers=4, sentences=3, emotions=emotions, takes=1)
+    found = cli("reproduce", "--corpus", f"iemocap={tmp_path / 'i'}", "--allow-incomplete", "--tables", "3", "--quick",
+                "--no-speakers-apart", *SETTINGS, "--jobs", 1, "--out", tmp_path / "out")  # fmt: skip
+    assert found.code == 0, found.err
+    run = tmp_path / "out" / "iemocap" / "speaker_dependent_8_1_1" / "magtf_net" / "fold_00_seed_0"
+    facts = json.loads((run / "environment.json").read_text())
+    assert set(facts["classes"]) == {"anger", "happiness", "neutral", "sadness"}
+    with (run / "split.csv").open() as file:
+        assert all("impro" in row["id"] for row in csv.DictReader(file))

@@ -43,7 +43,7 @@ def train(cli, synthetic_root, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--model", "resnet"], ["unknown model 'resnet', expected one of magtf_net"]),
+        (["--model", "resnet"], ["unknown model 'resnet', expected one of acrnn_3d"]),
         (["--protocol", "loso"], ["unknown protocol 'loso', expected one of folds_from"]),
         (
             ["--set", "training.epoch=3"],
@@ -109,7 +109,9 @@ def test_missing_arguments(cli):
 
 
 def test_corpora(train, tmp_path):
-    assert_refused(train(corpus="imocap"), "unknown corpus 'imocap', expected one of emodb, folder, ravdess")
+    assert_refused(
+        train(corpus="imocap"), "unknown corpus 'imocap', expected one of audformat, casia, crema_d, emodb"
+    )
     assert_refused(
         train(root=tmp_path / "nowhere"), "nowhere: no such file or folder; expected the root of synthetic"
     )
@@ -286,10 +288,14 @@ def test_divergence(cli, synthetic_root, tmp_path):
 
 
 def test_too_many_speakers_for_a_layout(cli, tmp_path):
-    assert_refused(cli("synthesize", tmp_path / "e", "--layout", "emodb", "--speakers", 11), "ask for fewer")
+    assert_refused(
+        cli("synthesize", tmp_path / "e", "--layout", "emodb", "--speakers", 11),
+        "layout 'emodb' has names for 10 speakers, found 11; ask for fewer",
+    )
     assert not (tmp_path / "e").exists()
     assert_refused(
-        cli("synthesize", tmp_path / "x", "--layout", "nope"), "unknown layout 'nope', expected one of emodb"
+        cli("synthesize", tmp_path / "x", "--layout", "nope"),
+        "unknown layout 'nope', expected one of audformat, casia",
     )
 
 

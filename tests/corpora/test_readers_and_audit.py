@@ -7,7 +7,8 @@ import soundfile
 from magtfnet import ConfigError, CorpusError, load_corpus
 from magtfnet.corpora import Utterance
 from magtfnet.corpora.audit import audit
-from magtfnet.corpora.synthetic import PROSODY, Spoken, synthesize, write_corpus
+from magtfnet.corpora.layouts import Spoken
+from magtfnet.corpora.synthetic import PROSODY, synthesize, write_corpus
 
 
 def recording(path, seconds=0.1, rate=16_000, channels=1, level=0.1, seed=0):
@@ -277,5 +278,5 @@ def test_prosody_is_heard_in_level_and_length():
 def test_a_layout_that_nobody_knows(tmp_path):
     from magtfnet import UnknownNameError
 
-    with pytest.raises(UnknownNameError, match="unknown layout 'nope', expected one of emodb"):
+    with pytest.raises(UnknownNameError, match="unknown layout 'nope', expected one of audformat"):
         write_corpus(tmp_path, "nope")

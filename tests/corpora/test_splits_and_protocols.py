@@ -19,7 +19,9 @@ from magtfnet import (
 )
 from magtfnet.config import ProtocolConfig
 from magtfnet.corpora import Corpus, CorpusInfo, Utterance
+from magtfnet.corpora.fold_files import read_folds
 from magtfnet.corpora.protocols import make_splits
+from magtfnet.corpora.synthetic import write_corpus
 from magtfnet.labels import LabelSet
 
 
@@ -322,3 +324,17 @@ def test_describe_says_who_is_tested():
     assert (
         split.describe() == "leave_one_speaker_out, fold 2: train 16, validation 8, test 8; tested speaker s2"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "spelt"), [("tess", lambda id_: id_.replace("_", "-")), ("casia", str.title)]
+)
+def test_emobox_spells_names_its_own_way(name, spelt, tmp_path):
+    """EmoBox has ``tess-OAF-back-angry`` for OAF_back_angry.wav, and a capital in one of CASIA's speakers."""
+    write_corpus(tmp_path, name, speakers=2, sentences=2, takes=1)
+    corpus = load_corpus(name, tmp_path, allow_incomplete=True)
+    for number, speaker in enumerate(corpus.speakers(), start=1):
+        lines = [json.dumps({"key": f"{name}-{spelt(u.id)}"}) for u in corpus if u.speaker == speaker]
+        (tmp_path / f"test_fold_{number}.jsonl").write_text("\n".join(lines))
+    tested = [{u.speaker for u in test} for _, test in read_folds(tmp_path, corpus)]
+    assert tested == [{speaker} for speaker in corpus.speakers()]

@@ -15,6 +15,7 @@ from magtfnet.cli import (
     demo,
     evaluate,
     explain,
+    fetch,
     predict,
     reproduce,
     search,
@@ -24,6 +25,13 @@ from magtfnet.cli import (
 from magtfnet.errors import MagtfnetError, MissingExtraError
 
 INTERRUPTED = 130
+GOES_ON = {
+    "train": "; what was finished is kept, --resume goes on",
+    "reproduce": "; what was finished is kept, --resume goes on",
+    "search": "; what was finished is kept, --resume goes on",
+    "fetch": "; what was received is kept, the same command goes on",
+}
+"""What is said of a command that was interrupted."""
 
 app = typer.Typer(
     help="Speech emotion recognition with MAGTF-Net, from the waveform to the emotion.",
@@ -39,6 +47,7 @@ for command in (
     predict.predict,
     explain.explain,
     corpora.corpora,
+    fetch.fetch,
     check.check,
     synthesize.synthesize,
     demo.demo,
@@ -85,11 +94,7 @@ def main() -> None:
     except OSError as error:
         _leave(_storage_message(error), 2)
     if code == INTERRUPTED:
-        hint = (
-            "; what was finished is kept, --resume goes on"
-            if sys.argv[1:2] in (["train"], ["reproduce"], ["search"])
-            else ""
-        )
+        hint = GOES_ON.get("".join(sys.argv[1:2]), "")
         _leave(f"interrupted{hint}", INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)
 

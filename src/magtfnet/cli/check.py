@@ -5,11 +5,17 @@ from typing import Any
 
 import typer
 
-from magtfnet.cli.options import AsJson, CorpusName, CorpusRoot, Labels
+from magtfnet.cli.options import AsJson, CorpusName, CorpusRoot, Labels, Only
 from magtfnet.cli.terminal import progress_bar, show
 
 
-def check(corpus: CorpusName, root: CorpusRoot, labels: Labels = None, as_json: AsJson = False) -> None:
+def check(
+    corpus: CorpusName,
+    root: CorpusRoot,
+    labels: Labels = None,
+    only: Only = None,
+    as_json: AsJson = False,
+) -> None:
     """Audit a copy of a corpus: counts, rates, durations, balance, duplicates, silence, clipping.
 
     Exit code 0 where it is the original and usable, 1 where it is not.
@@ -17,14 +23,14 @@ def check(corpus: CorpusName, root: CorpusRoot, labels: Labels = None, as_json: 
     from magtfnet.corpora import load_corpus
     from magtfnet.corpora.audit import audit
 
-    copy = load_corpus(corpus, root, mapping=labels, allow_incomplete=True, leave_out_foreign=True)
+    copy = load_corpus(corpus, root, mapping=labels, part=only, allow_incomplete=True, leave_out_foreign=True)
     with progress_bar() as progress:
         result = audit(copy, progress)
     values = result.to_dict()
     if as_json:
         show(json.dumps(values, indent=2, ensure_ascii=False))
     else:
-        _print(values, published=copy.info.utterances is not None)
+        _print(values, published=bool(copy.info.classes))
     raise typer.Exit(0 if result.is_original and result.usable else 1)
 
 
@@ -44,7 +50,8 @@ def _print(values: dict[str, Any], *, published: bool) -> None:
         ("speakers", f"{values['speakers']} ({_counts(values['speaker_counts'])})"),
         ("sex", _counts(values["sex_counts"])),
     ]
-    show(f"{values['corpus']} at {values['root']}")
+    part = f", {values['part']}," if values["part"] else ""
+    show(f"{values['corpus']}{part} at {values['root']}")
     for name, found in rows:
         show(f"  {name:<12} {found}")
     for finding in values["findings"]:

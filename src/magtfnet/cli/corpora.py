@@ -1,20 +1,22 @@
 """``magtfnet corpora``: what can be read, under which licence, and where to get it."""
 
 import json
+from typing import TYPE_CHECKING, Any
 
 from magtfnet.cli.options import AsJson
 from magtfnet.cli.terminal import show, show_table
 
+if TYPE_CHECKING:
+    from magtfnet.corpora import CorpusInfo
+
 
 def corpora(as_json: AsJson = False) -> None:
     """List the corpora that can be read: language, licence, counts, where to get them."""
-    from dataclasses import asdict
-
     from magtfnet.corpora import CORPORA
 
     infos = [CORPORA[name].info for name in CORPORA]
     if as_json:
-        show(json.dumps([asdict(info) for info in infos], indent=2))
+        show(json.dumps([_plain(info) for info in infos], indent=2))
         return
     rows = [
         (
@@ -31,3 +33,19 @@ def corpora(as_json: AsJson = False) -> None:
         show(f"{info.name}: {info.title}.\n    expects {info.source}")
         if info.citation:
             show(f"    cite {info.citation}")
+        if info.downloads or info.request:
+            show(f"    get it: {info.request or f'magtfnet fetch {info.name}'}")
+        for name, part in info.parts.items():
+            show(f"    --only {name}: {part.title}")
+
+
+def _plain(info: "CorpusInfo") -> dict[str, Any]:
+    """Return plain data for JSON; whether it can be fetched stands for where from."""
+    from dataclasses import fields
+
+    values = {item.name: getattr(info, item.name) for item in fields(info)}
+    parts = {
+        name: {"title": part.title, "utterances": part.utterances, "classes": part.classes}
+        for name, part in info.parts.items()
+    }
+    return values | {"parts": parts, "downloads": bool(info.downloads)}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from magtfnet.cli.options import AllowIncomplete, Labels
+from magtfnet.cli.options import AllowIncomplete, Labels, Only
 from magtfnet.cli.terminal import progress_bar, say, show
 from magtfnet.errors import ConfigError
 
@@ -25,6 +25,7 @@ def demo(
     out: Annotated[Path, typer.Option("--out", help="Where everything goes.")] = Path("demo"),
     epochs: Annotated[int, typer.Option(min=1, help="How many epochs.")] = 8,
     labels: Labels = None,
+    only: Only = None,
     allow_incomplete: AllowIncomplete = False,
 ) -> None:
     """Train MAGTF-Net for a few epochs, score it on held-out utterances, and predict one file.
@@ -39,7 +40,7 @@ def demo(
 
     copy = None
     if corpus is not None and root is not None:
-        copy = load_corpus(corpus, root, mapping=labels, allow_incomplete=allow_incomplete)
+        copy = load_corpus(corpus, root, mapping=labels, part=only, allow_incomplete=allow_incomplete)
     out.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix="run-", dir=out))
     work.chmod(0o755)

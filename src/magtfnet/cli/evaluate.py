@@ -6,7 +6,16 @@ from typing import Annotated
 
 import typer
 
-from magtfnet.cli.options import AllowIncomplete, AsJson, BundlePath, Cache, CorpusName, CorpusRoot, Labels
+from magtfnet.cli.options import (
+    AllowIncomplete,
+    AsJson,
+    BundlePath,
+    Cache,
+    CorpusName,
+    CorpusRoot,
+    Labels,
+    Only,
+)
 from magtfnet.cli.terminal import progress_bar, say, show
 from magtfnet.errors import RunDirectoryError
 
@@ -16,6 +25,7 @@ def evaluate(
     corpus: CorpusName,
     root: CorpusRoot,
     labels: Labels = None,
+    only: Only = None,
     allow_incomplete: AllowIncomplete = False,
     out: Annotated[
         Path | None,
@@ -34,7 +44,7 @@ def evaluate(
     if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise RunDirectoryError(f"{out}: is there already; choose another --out")
     loaded = Bundle.load(bundle)
-    copy = load_corpus(corpus, root, mapping=labels, allow_incomplete=allow_incomplete)
+    copy = load_corpus(corpus, root, mapping=labels, part=only, allow_incomplete=allow_incomplete)
     with progress_bar() as progress:
         result = evaluate_bundle(loaded, copy, cache=cache, progress=progress)
     if loaded.provenance.get("corpus") == copy.name:

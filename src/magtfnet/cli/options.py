@@ -11,8 +11,14 @@ BundlePath = Annotated[Path, typer.Argument(help="A bundle: the folder 'bundle' 
 Labels = Annotated[
     Path | None,
     typer.Option(
-        "--labels", help="A mapping file: what native labels mean, which emotions are merged or left out."
+        "--labels",
+        help="A mapping file: what native labels mean, which emotions are merged or left out; or the name of a "
+        "published label set, such as iemocap_4.",
     ),
+]
+Only = Annotated[
+    str | None,
+    typer.Option("--only", help="A named part of the corpus; 'magtfnet corpora' lists them."),
 ]
 AllowIncomplete = Annotated[
     bool,

@@ -24,6 +24,13 @@ def reproduce(
         list[str] | None,
         typer.Option("--folds", help="NAME=PATH: published folds, on which the full system is trained too."),
     ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--only",
+            help="NAME=PART: a named part of a corpus, such as casia=first_40_texts, the paper's 960.",
+        ),
+    ] = None,
     speakers_apart: Annotated[
         bool, typer.Option(help="Train everything on folds of whole speakers as well.")
     ] = True,
@@ -54,15 +61,26 @@ def reproduce(
 
     settings = load_config(config, overrides or [])
     roots, paths = _named("--corpus", corpus), _named("--folds", folds or [])
+    parts = {name: str(part) for name, part in _named("--only", only or []).items()}
     numbers = _numbers(tables)
     RunDirectory(out).refuse_if_there(resume=resume)
 
     from magtfnet.cli.announce import TerminalAnnounce
     from magtfnet.experiments import reproduction
+    from magtfnet.experiments.paper_tables import PAPERS_LABELS, PAPERS_PARTS
     from magtfnet.experiments.reproduction_files import write
 
     request = reproduction.Request(
-        {name: load_corpus(name, root, allow_incomplete=allow_incomplete) for name, root in roots.items()},
+        {
+            name: load_corpus(
+                name,
+                root,
+                mapping=PAPERS_LABELS.get(name),
+                part=parts.get(name, PAPERS_PARTS.get(name)),
+                allow_incomplete=allow_incomplete,
+            )
+            for name, root in roots.items()
+        },
         numbers,
         seeds,
         paths,
@@ -80,7 +98,7 @@ def reproduce(
             announce=TerminalAnnounce(progress),
         )
     say(f"{sum(len(report.runs) for report in result.reports.values())} runs in {out}")
-    page = write(result, out, _command(request, overrides or []))
+    page = write(result, out, _command(request, only or [], overrides or []))
     for warning in result.refused.values():
         say(f"left out: {warning}")
     show(f"report: {page}")
@@ -110,11 +128,12 @@ def _numbers(tables: str) -> tuple[int, ...]:
         ) from None
 
 
-def _command(request: "reproduction.Request", overrides: Sequence[str]) -> str:
+def _command(request: "reproduction.Request", only: Sequence[str], overrides: Sequence[str]) -> str:
     """Return the command that made a report, with ROOT for the folders of this machine."""
     words = ["magtfnet reproduce", *(f"--corpus {name}=ROOT" for name in request.corpora)]
     words += [f"--tables {','.join(map(str, request.tables))}", f"--seeds {request.seeds}"]
     words += [f"--folds {name}=PATH" for name in request.folds]
+    words += [f"--only {part}" for part in only]
     words += [] if request.speakers_apart else ["--no-speakers-apart"]
     words += ["--quick"] if request.quick else []
     return " ".join([*words, *(f"--set {override}" for override in overrides)])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from magtfnet.cli.options import AllowIncomplete, Cache, CorpusName, CorpusRoot, Labels
+from magtfnet.cli.options import AllowIncomplete, Cache, CorpusName, CorpusRoot, Labels, Only
 from magtfnet.cli.terminal import progress_bar, say, show
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def search(
         typer.Option("--resume", help="Go on with what was begun there; with tpe also with more trials."),
     ] = False,
     labels: Labels = None,
+    only: Only = None,
     allow_incomplete: AllowIncomplete = False,
     cache: Cache = None,
 ) -> None:
@@ -74,7 +75,7 @@ def search(
 
     chosen = PAPERS_GRID if space is None else read_space(space, settings)
     wanted = searching.SearchPlan(chosen, sampler.value, trials, prune, seed, fold)
-    copy = load_corpus(corpus, root, mapping=labels, allow_incomplete=allow_incomplete)
+    copy = load_corpus(corpus, root, mapping=labels, part=only, allow_incomplete=allow_incomplete)
     say(f"{wanted.total} trials of {settings.model.name} on {len(copy)} utterances of {copy.name}")
     with progress_bar() as progress:
         ended = searching.search(

@@ -22,10 +22,5 @@ def synthesize(
 
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise StorageError(f"{root}: is there already; choose a new or empty folder")
-    try:
-        written = write_corpus(root, layout, speakers=speakers, sentences=sentences, takes=takes, seed=seed)
-    except IndexError as error:
-        raise StorageError(
-            f"layout '{layout}' has no names for so many speakers, sentences or takes; ask for fewer"
-        ) from error
+    written = write_corpus(root, layout, speakers=speakers, sentences=sentences, takes=takes, seed=seed)
     show(f"{len(written)} recordings in {root}")

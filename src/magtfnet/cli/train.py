@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from magtfnet.cli.options import AllowIncomplete, Cache, CorpusName, CorpusRoot, Labels
+from magtfnet.cli.options import AllowIncomplete, Cache, CorpusName, CorpusRoot, Labels, Only
 from magtfnet.cli.terminal import progress_bar, say, show
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def train(
         bool, typer.Option("--resume", help="Go on where this run directory was left.")
     ] = False,
     labels: Labels = None,
+    only: Only = None,
     allow_incomplete: AllowIncomplete = False,
     cache: Cache = None,
 ) -> None:
@@ -79,7 +80,7 @@ def train(
     refuse_unused(settings.protocol.name, [name for name, value in options.items() if value is not None])
     run_dir = run_dir or _default_run_dir(corpus, settings, seed, seeds, fold)
     RunDirectory(run_dir).refuse_if_there(resume=resume)
-    copy = load_corpus(corpus, root, mapping=labels, allow_incomplete=allow_incomplete)
+    copy = load_corpus(corpus, root, mapping=labels, part=only, allow_incomplete=allow_incomplete)
 
     from magtfnet.cli.announce import TerminalAnnounce
     from magtfnet.experiments.cross_validation import plan, train_all
@@ -89,7 +90,7 @@ def train(
     check_settings(settings, len(copy.labels))
     runs = plan(copy, settings, range(seed, seed + seeds), fold)
     device = choose_device(settings.training.device)
-    say(f"{len(copy)} utterances of {copy.name}, {settings.model.name}, on {device}")
+    say(f"{copy.describe()}, {settings.model.name}, on {device}")
     with progress_bar() as progress:
         done = train_all(
             copy,

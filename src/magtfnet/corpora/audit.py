@@ -89,6 +89,7 @@ class Audit:
         utterances = self.corpus.utterances
         return {
             "corpus": self.corpus.name,
+            "part": self.corpus.part,
             "root": str(self.corpus.root),
             "utterances": len(utterances),
             "official_utterances": self.corpus.info.utterances,

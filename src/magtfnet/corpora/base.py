@@ -1,12 +1,14 @@
-"""What a corpus is: its utterances, what is publicly known of it, and the one way to load it."""
+"""What a corpus is: its utterances, what is publicly known of it, and the registry of those that can be read."""
 
+import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from magtfnet.corpora.mapping import LabelMapping, load_mapping
-from magtfnet.errors import ConfigError, CorpusCountError, CorpusLayoutError, CorpusRootError, StorageError
+from magtfnet.corpora.mapping import LabelMapping
+from magtfnet.corpora.sources import Source
+from magtfnet.errors import CorpusRootError
 from magtfnet.labels import LabelSet
 from magtfnet.registry import Registry
 
@@ -25,6 +27,9 @@ class Utterance:
         sex: ``female`` or ``male``.
         start: seconds into the recording where the utterance begins; None for its beginning.
         end: seconds into the recording where it ends; None for its end.
+        valence: how pleasant it sounds to listeners, on the scale of its corpus.
+        arousal: how active, on the same scale.
+        dominance: how much in control, on the same scale.
     """
 
     id: str
@@ -36,6 +41,9 @@ class Utterance:
     sex: str | None = None
     start: float | None = None
     end: float | None = None
+    valence: float | None = None
+    arousal: float | None = None
+    dominance: float | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.path, Path):
@@ -58,13 +66,35 @@ class Foreign(LeftOut):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Part:
+    """A part of a corpus that results are reported on, under a name of its own.
+
+    Args:
+        title: what it is, in a few words.
+        ids: a pattern that the ids of its utterances match, and no others.
+        classes: number of its utterances of each emotion, of those emotions where it is known.
+        utterances: number of all its utterances; None where it is not known.
+        speakers: number of its speakers.
+    """
+
+    title: str
+    ids: str
+    classes: dict[str, int] = field(default_factory=dict)
+    utterances: int | None = None
+    speakers: int | None = None
+
+    def __contains__(self, utterance: Utterance) -> bool:
+        return re.fullmatch(self.ids, utterance.id) is not None
+
+
+@dataclass(frozen=True, kw_only=True)
 class CorpusInfo:
     """What is publicly known of a corpus; None where it cannot be known (a user's own data).
 
     Args:
-        name: the registered name.
+        name: the registered name; where that reads any database, with the database's own after it.
         title: what it is, in a line.
-        language: ISO 639-1 code.
+        language: ISO 639-1 code, or several with a comma.
         licence: under which terms it is published.
         source: where to get it.
         citation: how to cite it.
@@ -76,6 +106,9 @@ class CorpusInfo:
         seconds: total duration of the original.
         shortest: duration of its shortest utterance in seconds.
         longest: duration of its longest utterance in seconds.
+        parts: parts by the name that ``load_corpus`` and ``--only`` take.
+        downloads: what ``magtfnet fetch`` downloads; empty where the licence asks for more than that.
+        request: how to get it, where nothing can be downloaded.
     """
 
     name: str
@@ -92,6 +125,9 @@ class CorpusInfo:
     seconds: float | None = None
     shortest: float | None = None
     longest: float | None = None
+    parts: Mapping[str, Part] = field(default_factory=dict)
+    downloads: tuple[Source, ...] = ()
+    request: str | None = None
 
 
 Reader = Callable[[Path, LabelMapping], Iterable[Utterance | LeftOut]]
@@ -99,11 +135,19 @@ Reader = Callable[[Path, LabelMapping], Iterable[Utterance | LeftOut]]
 
 @dataclass(frozen=True)
 class RegisteredCorpus:
-    """A reader with what is known of its corpus; ``takes_mapping`` where the labels are the user's own."""
+    """A reader with what is known of its corpus.
+
+    Args:
+        info: what is known of it.
+        read: yields its utterances.
+        takes_mapping: whether the labels are the user's own.
+        describe: what is known of the copy at a root, where that says so itself.
+    """
 
     info: CorpusInfo
     read: Reader
     takes_mapping: bool
+    describe: Callable[[Path], CorpusInfo] | None = None
 
 
 CORPORA: Registry[RegisteredCorpus] = Registry("corpus")
@@ -122,11 +166,13 @@ def register_corpus(info: CorpusInfo) -> Callable[[Callable[[Path], Iterable[Utt
     return register
 
 
-def register_own_data(info: CorpusInfo) -> Callable[[Reader], Reader]:
+def register_own_data(
+    info: CorpusInfo, describe: Callable[[Path], CorpusInfo] | None = None
+) -> Callable[[Reader], Reader]:
     """Register a reader of anyone's own data: ``read(root, mapping)``, native labels mapped by the mapping."""
 
     def register(read: Reader) -> Reader:
-        CORPORA.add(info.name, RegisteredCorpus(info, read, takes_mapping=True))
+        CORPORA.add(info.name, RegisteredCorpus(info, read, takes_mapping=True, describe=describe))
         return read
 
     return register
@@ -137,11 +183,12 @@ class Corpus:
     """A copy of a corpus: utterances in a fixed order, with their label set.
 
     Args:
-        info: what is publicly known of it.
+        info: what is publicly known of it, or of what was selected from it.
         root: where the copy lies.
         utterances: in the reader's order.
         labels: the classes, all emotions that occur unless told otherwise.
-        left_out: what the reader passed over.
+        left_out: what the reader passed over, and what was not asked for.
+        part: the name of the part that was asked for.
     """
 
     info: CorpusInfo
@@ -149,10 +196,11 @@ class Corpus:
     utterances: tuple[Utterance, ...]
     labels: LabelSet
     left_out: tuple[LeftOut, ...] = ()
+    part: str | None = None
 
     @property
     def name(self) -> str:
-        """The registered name of the corpus."""
+        """The name of the corpus."""
         return self.info.name
 
     def __len__(self) -> int:
@@ -167,6 +215,12 @@ class Corpus:
                 return utterance
         raise KeyError(id_)
 
+    def describe(self) -> str:
+        """Return what this is in a few words, with the official count beside the one found."""
+        name = self.name if self.part is None else f"{self.name}, {self.part}"
+        official = "" if self.info.utterances is None else f" (official {self.info.utterances})"
+        return f"{len(self)} utterances of {name}{official}"
+
     def counts(self) -> dict[str, int]:
         """Return the number of utterances of each emotion, in alphabetical order."""
         counts = Counter(utterance.emotion for utterance in self.utterances)
@@ -175,84 +229,6 @@ class Corpus:
     def speakers(self) -> list[str]:
         """Return the speakers that are known, sorted."""
         return sorted({utterance.speaker for utterance in self.utterances if utterance.speaker is not None})
-
-
-def load_corpus(
-    name: str,
-    root: str | Path,
-    *,
-    mapping: str | Path | LabelMapping | None = None,
-    allow_incomplete: bool = False,
-    leave_out_foreign: bool = False,
-) -> Corpus:
-    """Read a copy of a registered corpus; no audio is opened.
-
-    Args:
-        name: a registered corpus: ``magtfnet corpora`` lists them.
-        root: where the copy lies; for ``table`` the CSV or Parquet file.
-        mapping: the mapping file (see ``mapping.py``): of native labels for ``folder`` and ``table``; for
-            other corpora of emotions, to merge classes or to leave some out.
-        allow_incomplete: accept a copy whose number of utterances is not the official one.
-        leave_out_foreign: leave out recordings whose names do not belong, and count them, as the audit does.
-
-    Raises:
-        UnknownNameError: no such corpus.
-        CorpusError: the root is wrong, a file does not belong, labels are unknown, ids repeat, or the count
-            differs.
-        ConfigError: patterns of speakers or sentences for a corpus that knows them.
-        StorageError: a folder that cannot be read.
-    """
-    registered = CORPORA[name]
-    root = Path(root)
-    if not isinstance(mapping, LabelMapping):
-        mapping = load_mapping(Path(mapping)) if mapping is not None else LabelMapping()
-    if not registered.takes_mapping and (mapping.speaker or mapping.sentence):
-        raise ConfigError(
-            f"corpus '{name}' knows its speakers and sentences; take the patterns out of the mapping file"
-        )
-    if not root.exists():
-        raise CorpusRootError(root, "no such file or folder", f"the root of {name}: {registered.info.source}")
-    try:
-        items = list(registered.read(root, mapping))
-    except OSError as error:
-        raise StorageError(f"{error.filename or root}: {error.strerror}; check the permissions") from error
-    for item in items:
-        if isinstance(item, Foreign) and not leave_out_foreign:
-            raise CorpusLayoutError(item.path, item.reason, f"{item.expected}: move the file away")
-    utterances = tuple(item for item in items if isinstance(item, Utterance))
-    if not utterances:
-        raise CorpusRootError(root, f"no utterance of {name} in it", registered.info.source)
-    _refuse_repeated_ids(utterances)
-    official = registered.info.utterances
-    if official is not None and len(utterances) != official and not allow_incomplete:
-        raise CorpusCountError(name, root, len(utterances), official)
-    if not registered.takes_mapping:
-        items = [_mapped(item, mapping) for item in items]
-        utterances = tuple(item for item in items if isinstance(item, Utterance))
-    labels = LabelSet.of(utterance.emotion for utterance in utterances)
-    left_out = tuple(item for item in items if isinstance(item, LeftOut))
-    return Corpus(registered.info, root, utterances, labels, left_out)
-
-
-def _mapped(item: Utterance | LeftOut, mapping: LabelMapping) -> Utterance | LeftOut:
-    """Merge or leave out the emotions that a mapping names."""
-    if isinstance(item, LeftOut) or item.emotion not in mapping.emotions:
-        return item
-    emotion = mapping.emotions[item.emotion]
-    if emotion is None:
-        return LeftOut(item.path, f"emotion '{item.emotion}' is left out by the mapping file")
-    return replace(item, emotion=emotion)
-
-
-def _refuse_repeated_ids(utterances: tuple[Utterance, ...]) -> None:
-    seen: dict[str, Path] = {}
-    for utterance in utterances:
-        if utterance.id in seen:
-            other = seen[utterance.id]
-            raise CorpusLayoutError(
-                utterance.path, f"id '{utterance.id}' is also that of {other}", "one id each"
-            )
-        seen[utterance.id] = utterance.path
 
 
 def list_folder(root: Path, expected: str) -> list[Path]:
@@ -264,3 +240,23 @@ def list_folder(root: Path, expected: str) -> list[Path]:
     if not root.is_dir():
         raise CorpusRootError(root, "a file, not a folder" if root.exists() else "no such folder", expected)
     return sorted(entry for entry in root.iterdir() if not entry.name.startswith("."))
+
+
+def unwrapped(root: Path, expected: str, belongs: Callable[[str], bool]) -> Path:
+    """Return the folder that holds entries whose names belong: ``root``, or one that archives wrap it in.
+
+    Folders are looked into level by level, at most three below ``root``; where none fits, ``root`` is returned.
+
+    Raises:
+        CorpusRootError: it is a file, not a folder.
+    """
+    level = [root]
+    for _ in range(4):
+        inner = []
+        for folder in level:
+            entries = list_folder(folder, expected)
+            if any(belongs(entry.name) for entry in entries):
+                return folder
+            inner += [entry for entry in entries if entry.is_dir() and entry.name != "__MACOSX"]
+        level = inner
+    return root

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from magtfnet.corpora.base import CorpusInfo, Foreign, LeftOut, Utterance, list_folder, register_corpus
+from magtfnet.corpora.sources import Archive
 from magtfnet.labels import Emotion
 
 FILE_NAME = re.compile(
@@ -37,6 +38,7 @@ INFO = CorpusInfo(
     seconds=1487.09,
     shortest=1.2255,
     longest=8.9783,
+    downloads=(Archive("http://emodb.bilderbar.info/download/download.zip"),),
 )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ def read_folds(file: Path, corpus: Corpus) -> list[Fold]:
     try:
         if file.suffix == ".jsonl" and file.is_file():
             file = file.parent  # one of EmoBox's files stands for all that lie beside it
-        tested = _read_emobox(file) if file.is_dir() else _read_csv(file)
+        tested = _in_our_spelling(_read_emobox(file), corpus) if file.is_dir() else _read_csv(file)
     except OSError as error:
         raise StorageError(
             f"{file}: {error.strerror}; name a CSV of id,fold or a folder of EmoBox's folds"
@@ -69,6 +69,16 @@ def _emobox_id(file: Path, line: str) -> str:
         raise SplitError(
             f"{file}: '{line[:40]}' is not a JSON object with a key; expected EmoBox's folds"
         ) from error
+
+
+def _in_our_spelling(tested: Sequence[Sequence[str]], corpus: Corpus) -> list[list[str]]:
+    """EmoBox writes a hyphen for each underscore of some corpora's names; letters' case differs in others."""
+    ours = {_plain(utterance.id): utterance.id for utterance in corpus}
+    return [[ours.get(_plain(id_), id_) for id_ in ids] for ids in tested]
+
+
+def _plain(id_: str) -> str:
+    return id_.replace("_", "-").casefold()
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

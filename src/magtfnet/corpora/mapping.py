@@ -13,13 +13,13 @@ A TOML file::
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from magtfnet.errors import ConfigError, LabelError
-from magtfnet.labels import Emotion, emotion_of
+from magtfnet.labels import LABEL_SETS, Emotion, LabelSet, emotion_of
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,29 @@ class LabelMapping:
         emotions: native label to emotion; None leaves its utterances out.
         speaker: pattern whose first group, searched in a file's name, is the speaker.
         sentence: pattern whose first group is the sentence.
+        only: the emotions that are kept, of those that emotions are mapped to; None keeps all.
+        name: what to call it where it leaves something out.
     """
 
     emotions: Mapping[str, str | None] = field(default_factory=dict)
     speaker: re.Pattern[str] | None = None
     sentence: re.Pattern[str] | None = None
+    only: frozenset[str] | None = None
+    name: str = "the mapping file"
+
+    @classmethod
+    def of(cls, labels: LabelSet, name: str = "the label set") -> "LabelMapping":
+        """Return the mapping that merges as a label set does, and keeps its classes only."""
+        return cls(dict(labels.merges), only=frozenset(labels.classes), name=name)
+
+    def target(self, emotion: str) -> str | None:
+        """Return what an emotion counts as, or None where it is to be left out."""
+        target = self.emotions.get(emotion, emotion)
+        return None if self.only is not None and target not in self.only else target
+
+    def targets(self, emotions: Iterable[str]) -> set[str]:
+        """Return what emotions count as, without those that are left out."""
+        return {target for emotion in emotions if (target := self.target(emotion)) is not None}
 
     def emotion(self, native: str, where: Path | str) -> str | None:
         """Return the emotion of a native label, or None where it is to be left out.
@@ -43,14 +61,31 @@ class LabelMapping:
             LabelError: the mapping does not name the label and it is no known spelling either.
         """
         if native in self.emotions:
-            return self.emotions[native]
+            return self.target(native)
         known = emotion_of(native)
         if known is None:
             raise LabelError(
                 f"{where}: unknown emotion '{native}', expected one of {', '.join(Emotion)}; "
                 f'map it in a mapping file (--labels): [emotions] {native} = "anger", or = false to leave it out'
             )
-        return known.value
+        return self.target(known.value)
+
+
+def as_mapping(labels: str | Path | LabelMapping | LabelSet | None) -> LabelMapping:
+    """Return the mapping that a user names: a label set, the name of a published one, or a mapping file.
+
+    Raises:
+        ConfigError: neither a published label set nor a mapping file.
+    """
+    if labels is None:
+        return LabelMapping()
+    if isinstance(labels, LabelMapping):
+        return labels
+    if isinstance(labels, LabelSet):
+        return LabelMapping.of(labels)
+    if str(labels) in LABEL_SETS:
+        return LabelMapping.of(LABEL_SETS[str(labels)], f"the label set {labels}")
+    return load_mapping(Path(labels))
 
 
 def load_mapping(file: Path) -> LabelMapping:
@@ -62,7 +97,9 @@ def load_mapping(file: Path) -> LabelMapping:
     try:
         values = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(f"{file}: {error.strerror}; name the mapping file") from error
+        raise ConfigError(
+            f"{file}: {error.strerror}; name the mapping file, or a label set: {', '.join(LABEL_SETS)}"
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file}: not TOML ({error}); correct the mapping file") from error
     unknown = sorted(set(values) - {"emotions", "speaker", "sentence"})

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from magtfnet.corpora.base import CorpusInfo, Foreign, LeftOut, Utterance, list_folder, register_corpus
+from magtfnet.corpora.sources import Archive
 from magtfnet.labels import Emotion
 
 FILE_NAME = re.compile(
@@ -40,6 +41,12 @@ INFO = CorpusInfo(
     seconds=5328.96,
     shortest=2.9363,
     longest=5.2719,
+    downloads=(
+        Archive(
+            "https://zenodo.org/records/1188976/files/Audio_Speech_Actors_01-24.zip",
+            "md5:bc696df654c87fed845eb13823edef8a",  # as the record's page gives it
+        ),
+    ),
 )  # fmt: skip
 
 

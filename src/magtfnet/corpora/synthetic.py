@@ -6,9 +6,8 @@ slow and dull. It serves demonstrations and tests where no recording may be ship
 in the layout of any registered corpus.
 """
 
-import csv
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from magtfnet.corpora import emodb, ravdess
 from magtfnet.corpora.base import CorpusInfo, Foreign, LeftOut, Utterance, list_folder, register_corpus
-from magtfnet.errors import UnknownNameError
+from magtfnet.corpora.layouts import Spoken, checked_layout, is_female
 from magtfnet.labels import Emotion
 
 SAMPLE_RATE = 16_000
@@ -52,18 +50,8 @@ def read_synthetic(root: Path) -> Iterator[Utterance | LeftOut]:
             emotion=name["emotion"],
             speaker=name["speaker"],
             sentence=name["sentence"],
-            sex="female" if _is_female(int(name["speaker"][1:]) - 1) else "male",
+            sex="female" if is_female(int(name["speaker"][1:]) - 1) else "male",
         )
-
-
-@dataclass(frozen=True)
-class Spoken:
-    """One utterance to be written: who says which sentence how, counted from 0."""
-
-    speaker: int
-    sentence: int
-    emotion: str
-    take: int
 
 
 @dataclass(frozen=True)
@@ -103,7 +91,7 @@ def synthesize(spoken: Spoken, seed: int = 0) -> npt.NDArray[np.float32]:
     voice = np.random.default_rng((seed, 2, spoken.speaker))
     place = sorted(PROSODY).index(spoken.emotion)
     chance = np.random.default_rng((seed, 3, spoken.speaker, spoken.sentence, place, spoken.take))
-    female = _is_female(spoken.speaker)
+    female = is_female(spoken.speaker)
     base = (205.0 if female else 112.0) * 2 ** (voice.normal(0, 1.2) / 12)
     tract = (1.14 if female else 1.0) * (1 + 0.03 * voice.normal())
     base *= 2 ** ((prosody.pitch + chance.normal(0, 1.0)) / 12)
@@ -124,10 +112,6 @@ def synthesize(spoken: Spoken, seed: int = 0) -> npt.NDArray[np.float32]:
     samples *= level / np.sqrt(np.mean(samples**2))
     samples += 5e-4 * chance.normal(size=len(samples))
     return np.clip(samples, -0.98, 0.98).astype(np.float32)
-
-
-def _is_female(speaker: int) -> bool:
-    return speaker % 2 == 1
 
 
 def _vowel(
@@ -165,47 +149,6 @@ def _consonant(sentence: np.random.Generator, chance: np.random.Generator) -> np
     return loudness * np.diff(noise) * np.hanning(count)
 
 
-Layout = Callable[[Spoken], str]
-
-
-def _synthetic_name(spoken: Spoken) -> str:
-    return f"s{spoken.speaker + 1:02d}_t{spoken.sentence + 1:02d}_{spoken.emotion}_{spoken.take:02d}.wav"
-
-
-def _emodb_name(spoken: Spoken) -> str:
-    letter = {emotion: letter for letter, emotion in emodb.EMOTIONS.items()}[Emotion(spoken.emotion)]
-    speaker = ("03", "08", "10", "09", "11", "13", "12", "14", "15", "16")[
-        spoken.speaker
-    ]  # male and female in turn
-    sentence = ("a01", "a02", "a04", "a05", "a07", "b01", "b02", "b03", "b09", "b10")[spoken.sentence]
-    return f"wav/{speaker}{sentence}{letter}{'abcdef'[spoken.take]}.wav"
-
-
-def _ravdess_name(spoken: Spoken) -> str:
-    code = {emotion: code for code, emotion in ravdess.EMOTIONS.items()}[Emotion(spoken.emotion)]
-    actor, intensity, repetition = spoken.speaker + 1, spoken.take // 2 + 1, spoken.take % 2 + 1
-    name = f"03-01-{code}-{intensity:02d}-{spoken.sentence + 1:02d}-{repetition:02d}-{actor:02d}.wav"
-    return f"Actor_{actor:02d}/{name}"
-
-
-def _folder_name(spoken: Spoken) -> str:
-    return f"{spoken.emotion}/{_synthetic_name(spoken)}"
-
-
-def _table_name(spoken: Spoken) -> str:
-    return f"recordings/{_synthetic_name(spoken)}"
-
-
-LAYOUTS: dict[str, Layout] = {
-    "synthetic": _synthetic_name,
-    "emodb": _emodb_name,
-    "ravdess": _ravdess_name,
-    "folder": _folder_name,
-    "table": _table_name,
-}
-TABLE = "table.csv"
-
-
 def write_corpus(
     root: Path,
     layout: str = "synthetic",
@@ -232,34 +175,21 @@ def write_corpus(
 
     Raises:
         UnknownNameError: no such layout.
+        ConfigError: the layout has no names for so many, or for an emotion.
     """
-    if layout not in LAYOUTS:
-        raise UnknownNameError("layout", layout, LAYOUTS)
+    emotions = [str(emotion) for emotion in emotions]
+    form = checked_layout(layout, speakers=speakers, sentences=sentences, emotions=emotions, takes=takes)
     said = [
-        Spoken(speaker, sentence, str(emotion), take)
+        Spoken(speaker, sentence, emotion, take)
         for speaker in range(speakers)
         for sentence in range(sentences)
         for emotion in emotions
         for take in range(takes)
     ]
-    written = [
-        root / LAYOUTS[layout](spoken) for spoken in said
-    ]  # names first: an impossible one writes nothing
+    written = [root / form.path(spoken) for spoken in said]
     for spoken, path in zip(said, written, strict=True):
         path.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(path, synthesize(spoken, seed), SAMPLE_RATE, subtype="PCM_16")
-    if layout == "table":
-        _write_table(root / TABLE, said, written)
+    if form.labels is not None:
+        form.labels(root, list(zip(said, written, strict=True)))
     return written
-
-
-def _write_table(file: Path, said: Sequence[Spoken], written: Sequence[Path]) -> None:
-    with file.open("w", newline="", encoding="utf-8") as opened:
-        writer = csv.writer(opened)
-        writer.writerow(("path", "emotion", "speaker", "sentence", "sex"))
-        for spoken, path in zip(said, written, strict=True):
-            sex = "female" if _is_female(spoken.speaker) else "male"
-            name = path.relative_to(file.parent).as_posix()
-            writer.writerow(
-                (name, spoken.emotion, f"s{spoken.speaker + 1:02d}", f"t{spoken.sentence + 1:02d}", sex)
-            )

@@ -59,7 +59,7 @@ def read_table(root: Path, mapping: LabelMapping) -> Iterator[Utterance | LeftOu
                 root, f"row {number} ends at {end} s and starts at {start or 0.0} s", "end after start"
             )
         yield Utterance(
-            id=values["id"] or _default_id(str(values["path"]), start, end),
+            id=values["id"] or default_id(str(values["path"]), start, end),
             path=path,
             emotion=emotion,
             speaker=values["speaker"],
@@ -123,7 +123,8 @@ def _seconds(root: Path, number: int, values: Mapping[str, str | None], key: str
     return seconds
 
 
-def _default_id(path: str, start: float | None, end: float | None) -> str:
+def default_id(path: str, start: float | None, end: float | None) -> str:
+    """Return the id of a recording, or of a part of it, whose table gives none."""
     if start is None and end is None:
         return path
     return f"{path}#{start or 0:g}-{'' if end is None else format(end, 'g')}"

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 
 from magtfnet.models.magtf_net import KERNEL_SETS, kernel_set_name
 
+PAPERS_PARTS = {"iemocap": "improvised"}
+PAPERS_LABELS = {"iemocap": "iemocap_4"}
+"""What the paper takes of a corpus (section 4.1): IEMOCAP's improvised part, four classes, excitement merged."""
 CORPUS_TITLES = {"iemocap": "IEMOCAP", "emodb": "EMO-DB"}
 FULL = "magtf_net"
 """The full system, which every other row is compared with."""

@@ -185,6 +185,7 @@ def _facts(corpus: Corpus, split: Split, seed: int, store: FeatureStore) -> dict
     """Return what beside the configuration makes a run what it is."""
     return {
         "corpus": corpus.name,
+        **({} if corpus.part is None else {"part": corpus.part}),
         "utterances": len(corpus),
         "protocol": split.protocol,
         "fold": split.fold,

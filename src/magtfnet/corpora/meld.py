@@ -1,0 +1,148 @@
+"""MELD, the Multimodal EmotionLines Dataset (Poria et al., ACL 2019): dialogues of the series *Friends*.
+
+English, 7 emotions, 13708 utterances in train, dev and test. ``train_sent_emo.csv`` and so on give each row a
+dialogue, an utterance, a speaker and an emotion; the clips, ``dia0_utt0.mp4``, are video, so their audio has to be
+extracted to ``dia0_utt0.wav`` beside them. Two clips of the original cannot be used (one is broken, one missing),
+which leaves 13706. Speakers' names are as the tables spell them. A session is an episode.
+"""
+
+import csv
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from magtfnet.corpora.base import (
+    CorpusInfo,
+    LeftOut,
+    Part,
+    Utterance,
+    list_folder,
+    register_corpus,
+    unwrapped,
+)
+from magtfnet.errors import CorpusLayoutError, CorpusRootError
+from magtfnet.labels import Emotion
+
+DIVISIONS = {
+    "train": ("train/train_splits", "train_splits", "train"),
+    "dev": ("dev/dev_splits_complete", "dev_splits_complete", "dev"),
+    "test": ("test/output_repeated_splits_test", "output_repeated_splits_test", "test"),
+}
+"""Where the clips of each division lie, in the archives and as people unpack them."""
+UNUSABLE = frozenset({"dia125_utt3-train", "dia110_utt7-dev"})
+TABLE = re.compile(r"(?:train|dev|test)_sent_emo\.csv")
+CLIP = re.compile(r"dia\d+_utt\d+")
+COLUMNS = ("Speaker", "Emotion", "Dialogue_ID", "Utterance_ID", "Season", "Episode")
+SUFFIXES = (".wav", ".flac")
+EMOTIONS = {
+    "anger": Emotion.ANGER, "disgust": Emotion.DISGUST, "fear": Emotion.FEAR, "joy": Emotion.HAPPINESS,
+    "neutral": Emotion.NEUTRAL, "sadness": Emotion.SADNESS, "surprise": Emotion.SURPRISE,
+}  # fmt: skip
+CLASSES = {
+    "train": {
+        "anger": 1109, "disgust": 271, "fear": 268, "happiness": 1743, "neutral": 4709, "sadness": 683,
+        "surprise": 1205,
+    },
+    "dev": {
+        "anger": 153, "disgust": 22, "fear": 40, "happiness": 163, "neutral": 469, "sadness": 111, "surprise": 150,
+    },
+    "test": {
+        "anger": 345, "disgust": 68, "fear": 50, "happiness": 402, "neutral": 1256, "sadness": 208,
+        "surprise": 281,
+    },
+}  # fmt: skip
+
+
+def _part(division: str) -> Part:
+    return Part(
+        title=f"{division} part",
+        ids=f".+-{division}",
+        classes=CLASSES[division],
+        utterances=sum(CLASSES[division].values()),
+    )
+
+
+INFO = CorpusInfo(
+    name="meld",
+    title="Multimodal EmotionLines Dataset, dialogues of a television series in English",
+    language="en",
+    licence="GPL-3.0 (labels); the episodes belong to their owners",
+    source="train_sent_emo.csv, dev_sent_emo.csv and test_sent_emo.csv with the folders of clips and the audio "
+    "beside them (dia0_utt0.wav), from https://affective-meld.github.io",
+    citation="Poria et al., MELD: A multimodal multi-party dataset for emotion recognition in conversations, ACL 2019",
+    utterances=13_706,
+    classes={name: sum(CLASSES[part][name] for part in CLASSES) for name in sorted(CLASSES["train"])},
+    parts={division: _part(division) for division in DIVISIONS},
+    request="download MELD.Raw.tar.gz from https://affective-meld.github.io, unpack it and the archives in it, and "
+    "extract the audio of each clip: ffmpeg -i dia0_utt0.mp4 -vn dia0_utt0.wav",
+)
+
+
+@register_corpus(INFO)
+def read_meld(root: Path) -> Iterator[Utterance | LeftOut]:
+    """Yield the rows of each table in the order of train, dev and test, dialogues and utterances."""
+    root = unwrapped(root, INFO.source, lambda name: name in DIVISIONS or TABLE.fullmatch(name) is not None)
+    for division in DIVISIONS:
+        name = f"{division}_sent_emo.csv"
+        table = next((file for file in (root / name, root / division / name) if file.is_file()), None)
+        if table is not None:
+            yield from _read_division(root, table, division)
+
+
+def _read_division(root: Path, table: Path, division: str) -> Iterator[Utterance | LeftOut]:
+    clips = _clips(root, division)
+    for row in _read_table(table):
+        stem = f"dia{int(row['Dialogue_ID'])}_utt{int(row['Utterance_ID'])}"
+        path = clips.pop(stem, None)
+        if f"{stem}-{division}" in UNUSABLE:
+            yield LeftOut(path or root / stem, "broken or missing in the original")
+        elif path is None:
+            yield LeftOut(root / stem, f"in {table.name}, but there is no recording")
+        else:
+            yield Utterance(
+                id=f"{stem}-{division}",
+                path=path,
+                emotion=EMOTIONS[row["Emotion"].strip().lower()].value,
+                speaker=row["Speaker"].strip(),
+                session=f"S{int(row['Season']):02d}E{int(row['Episode']):02d}",
+            )
+    for path in clips.values():
+        yield LeftOut(path, f"no row in {table.name}")
+
+
+def _clips(root: Path, division: str) -> dict[str, Path]:
+    """Return the recordings of a division by stem.
+
+    Raises:
+        CorpusRootError: there are videos, and no audio beside them.
+    """
+    folder = next((root / name for name in DIVISIONS[division] if (root / name).is_dir()), None)
+    if folder is None:
+        return {}
+    entries = list_folder(folder, INFO.source)
+    clips = {path.stem: path for path in entries if path.suffix.lower() in SUFFIXES and CLIP.match(path.name)}
+    if not clips and any(path.suffix.lower() == ".mp4" for path in entries):
+        raise CorpusRootError(
+            folder,
+            "videos without audio",
+            "dia0_utt0.wav beside dia0_utt0.mp4: extract the audio first (ffmpeg -i dia0_utt0.mp4 -vn dia0_utt0.wav)",
+        )
+    return clips
+
+
+def _read_table(file: Path) -> Iterator[dict[str, str]]:
+    """Yield the rows; some texts hold bytes that are no UTF-8."""
+    with file.open(newline="", encoding="utf-8-sig", errors="replace") as opened:
+        reader = csv.DictReader(opened, restval="")
+        found = reader.fieldnames or ()
+        if not set(COLUMNS) <= set(found):
+            raise CorpusLayoutError(file, f"columns {', '.join(found)}", f"the columns {', '.join(COLUMNS)}")
+        for row in reader:
+            numbers = [row[key].strip() for key in COLUMNS[2:]]
+            if row["Emotion"].strip().lower() not in EMOTIONS or not all(map(str.isdigit, numbers)):
+                raise CorpusLayoutError(
+                    file,
+                    f"line {reader.line_num} has emotion '{row['Emotion']}' and numbers {', '.join(numbers)}",
+                    f"one of {', '.join(EMOTIONS)}, and whole numbers: copy the table again",
+                )
+            yield row
