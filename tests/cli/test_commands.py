@@ -312,3 +312,15 @@ def test_reproduce_takes_what_the_paper_takes_of_iemocap(cli, tmp_path):
     assert set(facts["classes"]) == {"anger", "happiness", "neutral", "sadness"}
     with (run / "split.csv").open() as file:
         assert all("impro" in row["id"] for row in csv.DictReader(file))
+
+
+def test_compare_systems(cli, synthetic_root, tmp_path):
+    command = ("compare", "synthetic", synthetic_root, "--models", "functionals_gbm", "--protocol",
+               "speaker_dependent_8_1_1", *SETTINGS, "--jobs", 1, "--out", tmp_path / "out")  # fmt: skip
+    found = cli(*command)
+    assert found.code == 0, found.err
+    assert found.out.splitlines()[0] == f"report: {tmp_path / 'out' / 'compare.html'}"
+    text = (tmp_path / "out" / "compare.md").read_text()
+    assert "| functionals_gbm |" in text
+    assert str(tmp_path) not in text
+    assert cli(*command, "--resume").out == found.out

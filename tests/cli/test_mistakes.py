@@ -387,3 +387,12 @@ def test_searches(cli, tmp_path, synthetic_root):
     apart = ("--protocol", "leave_one_speaker_out")
     assert_refused(cli(*command, *apart, "--fold", "9"), "has folds 0 to 3, found 9", "choose one of them")
     assert not (tmp_path / "out").exists()
+
+
+def test_comparisons(cli, tmp_path, synthetic_root):
+    command = ("compare", "synthetic", synthetic_root, "--out", tmp_path / "out")
+    assert_refused(
+        cli(*command, "--models", "knn"), "unknown model 'knn', expected one of acrnn_3d", "tim_net"
+    )
+    assert_refused(cli(*command, "--protocol", "loso"), "unknown protocol 'loso'")
+    assert not (tmp_path / "out").exists()

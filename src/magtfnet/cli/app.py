@@ -11,6 +11,7 @@ from typer.exceptions import Abort, TyperException
 from magtfnet import __version__
 from magtfnet.cli import (
     check,
+    compare,
     corpora,
     demo,
     evaluate,
@@ -28,6 +29,7 @@ INTERRUPTED = 130
 GOES_ON = {
     "train": "; what was finished is kept, --resume goes on",
     "reproduce": "; what was finished is kept, --resume goes on",
+    "compare": "; what was finished is kept, --resume goes on",
     "search": "; what was finished is kept, --resume goes on",
     "fetch": "; what was received is kept, the same command goes on",
 }
@@ -43,6 +45,7 @@ for command in (
     train.train,
     reproduce.reproduce,
     search.search,
+    compare.compare,
     evaluate.evaluate,
     predict.predict,
     explain.explain,

@@ -112,10 +112,12 @@ def _show(done: "dict[str, TrainedRun]", run_dir: Path) -> None:
 
     if len(done) > 1:
         show_aggregate(AggregateReport({name: run.report for name, run in done.items()}))
-        show(f"bundles: {run_dir}/*/bundle")
+        bundles = f"bundles: {run_dir}/*/bundle"
     else:
         show_report(next(iter(done.values())).report)
-        show(f"bundle: {run_dir / 'bundle'}")
+        bundles = f"bundle: {run_dir / 'bundle'}"
+    if all((run.folder / "bundle").exists() for run in done.values()):  # classical systems have none
+        show(bundles)
     show(f"report: {run_dir / 'report.html'}")
 
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import jinja2
 
-from magtfnet.evaluation.aggregate import AggregateReport, Spread
+from magtfnet.evaluation.aggregate import AggregateReport
 from magtfnet.evaluation.figures import confusion_figure, learning_curve
 from magtfnet.evaluation.report import EvaluationReport
-from magtfnet.evaluation.wording import percent, percent_range
+from magtfnet.evaluation.wording import percent, percent_range, plus_minus
 
 ENVIRONMENT = jinja2.Environment(
     loader=jinja2.PackageLoader("magtfnet.evaluation"), autoescape=True, undefined=jinja2.StrictUndefined
@@ -91,7 +91,7 @@ def _scores(together: AggregateReport) -> list[dict[str, str]]:
             rows.append(
                 {
                     "name": f"{name}, mean ± standard deviation of {len(together.runs)} runs",
-                    "value": _plus_minus(spread),
+                    "value": plus_minus(spread.values),
                     "interval": percent_range(spread.interval),
                     "how": "Student's t over runs; they share data, so it is too narrow",
                 }
@@ -122,7 +122,3 @@ def _classes(report: EvaluationReport) -> list[dict[str, Any]]:
         }
         for k, name in enumerate(report.classes)
     ]
-
-
-def _plus_minus(spread: Spread) -> str:
-    return f"{percent(spread.mean)} ± {percent(spread.deviation)}"

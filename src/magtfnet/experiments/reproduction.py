@@ -20,6 +20,8 @@ from magtfnet.experiments.training_run import prepare_training
 from magtfnet.experiments.trainings import Announce, PlannedRun, Training, choose_workers, do_all
 from magtfnet.features import FeatureStore
 
+OURS = frozenset(row.model for number, table in TABLES.items() if number != 4 for row in table.rows)
+"""Models of one family, whose sizes ``--set model.*`` changes together; other systems keep their papers'."""
 PAPERS_PROTOCOL = "speaker_dependent_8_1_1"
 SPEAKERS_APART = "speaker_independent_k_fold"
 PUBLISHED_FOLDS = "folds_from"
@@ -181,7 +183,7 @@ def plan_studies(request: Request, config: ExperimentConfig) -> tuple[list[Plann
                 refused[f"{protocol.name} on {name}"] = str(error)
                 continue
             for model in [FULL] if protocol.name == PUBLISHED_FOLDS else request.models(name):
-                model_config = ModelConfig(name=model, **config.model.overrides)
+                model_config = ModelConfig(name=model, **(config.model.overrides if model in OURS else {}))
                 experiment = settings.model_copy(update={"model": model_config})
                 studies.append(PlannedStudy(Study(name, protocol.name, model), experiment, runs))
     return studies, refused

@@ -3,15 +3,16 @@
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
+from magtfnet.classical import CLASSICAL
 from magtfnet.corpora import Corpus
 from magtfnet.evaluation import AggregateReport
-from magtfnet.evaluation.aggregate import Spread
 from magtfnet.evaluation.document import Document, Section
 from magtfnet.evaluation.figures import confusion_figure
 from magtfnet.evaluation.paired import Estimate, Estimates, difference, holm, scores
-from magtfnet.evaluation.wording import percent, percent_range
+from magtfnet.evaluation.wording import percent, percent_range, plus_minus, signed
 from magtfnet.experiments.paper_tables import CLAIMS, CLASS_SCORES, FULL, TABLES, Claim, PaperTable, Row
 from magtfnet.experiments.reproduction import (
+    OURS,
     PAPERS_PROTOCOL,
     PUBLISHED_FOLDS,
     SPEAKERS_APART,
@@ -91,24 +92,30 @@ class Comparison:
     def _line(self, row: Row, against: Estimates | None, corrected: float | None) -> list[str]:
         report = self.reports[row.model]
         found = scores(report)
-        paper = [f"{value:.2f}" for value in row.paper] if row.paper else ["", ""]
+        paper = ["" if value is None else f"{value:.2f}" for value in row.paper or (None, None)]
         compared = ["", "", ""]
         if against is not None and corrected is not None:
             estimate = against.weighted
             compared = [signed(estimate.value), percent_range(estimate.interval), f"{corrected:.3f}"]
-        model = create_model(row.model, num_classes=len(self.corpus.labels), **self.overrides)
         return [
             row.label,
             *paper,
             str(len(report.runs)),
-            plus_minus(report.weighted_accuracy),
+            plus_minus(report.weighted_accuracy.values),
             percent_range(found.weighted.interval),
-            plus_minus(report.unweighted_accuracy),
+            plus_minus(report.unweighted_accuracy.values),
             percent_range(found.unweighted.interval),
             *compared,
-            f"{count_parameters(model):,}",
-            f"{multiply_adds_per_second(model) / 1e6:.1f}",
+            *self._cost(row.model),
         ]
+
+    def _cost(self, name: str) -> list[str]:
+        """Return parameters and multiply-adds; nothing for classical systems."""
+        if name in CLASSICAL:
+            return ["", ""]
+        overrides = self.overrides if name in OURS else {}
+        model = create_model(name, num_classes=len(self.corpus.labels), **overrides)
+        return [f"{count_parameters(model):,}", f"{multiply_adds_per_second(model) / 1e6:.1f}"]
 
     def classes(self) -> Section:
         """Return Table 3: the full system class by class, the paper's figures beside ours."""
@@ -210,15 +217,3 @@ def verdict(claim: Claim, found: Estimate, corrected: float) -> str:
     else:
         said = "holds here" if found.value > 0 else "does not hold here: the opposite was found"
     return f"{claim.text} (paper: {claim.paper:+.2f} points): {said}, {measured}."
-
-
-def signed(share: float) -> str:
-    """Return a difference of shares in points, with its sign."""
-    return f"{100 * share:+.2f}"
-
-
-def plus_minus(spread: Spread) -> str:
-    """Return mean ± standard deviation; the mean alone of one run."""
-    if len(spread.values) < 2:
-        return percent(spread.mean)
-    return f"{percent(spread.mean)} ± {percent(spread.deviation)}"

@@ -10,9 +10,10 @@ from typing import Any
 
 import torch
 
+from magtfnet.classical import CLASSICAL, create_classical
 from magtfnet.config import ExperimentConfig
 from magtfnet.corpora import Corpus, Split, Utterance
-from magtfnet.errors import DivergenceError, RunDirectoryError
+from magtfnet.errors import DivergenceError, RunDirectoryError, UnknownNameError
 from magtfnet.evaluation import EvaluationReport
 from magtfnet.evaluation.page import report_page
 from magtfnet.experiments.model_card import model_card
@@ -21,7 +22,7 @@ from magtfnet.experiments.scoring import recording_of, score
 from magtfnet.features import FeatureStore, Standardizer
 from magtfnet.features.store import default_cache
 from magtfnet.labels import LabelSet
-from magtfnet.models import Model
+from magtfnet.models import MODELS, Model
 from magtfnet.progress import Progress, silent
 from magtfnet.recognizer import Bundle, EmotionRecognizer
 from magtfnet.recognizer.bundle import build
@@ -100,10 +101,10 @@ def train(
     device = choose_device(config.training.device)
     with seeded(seed):
         model, standardizer = build(len(corpus.labels), config.audio, config.features, config.model)
-    facts = _facts(corpus, split, seed, store)
+    facts = run_facts(corpus, split, seed, store)
     is_new = directory.open(config, facts, resume=resume)
     if directory.complete:
-        return _finished(run_name(split, seed), directory)
+        return finished_run(run_name(split, seed), directory)
     split.save(directory.path / "split.csv")
     parts = DevelopmentParts(store, split.train, split.validation, corpus.labels)
     began_with = directory.threads or torch.get_num_threads()
@@ -164,14 +165,14 @@ def learn(
     progress: Progress = silent,
 ) -> FitResult:
     """Fit standardisation on the training part, then the model; see ``fit`` for arguments and errors."""
-    training = _data(parts.store, parts.train, parts.labels)
+    training = part_data(parts.store, parts.train, parts.labels)
     if config.features.standardize:
         standardizer.fit(training.batch(piece)[0] for piece in training.in_order())
     return fit(
         model,
         standardizer,
         training,
-        _data(parts.store, parts.validation, parts.labels),
+        part_data(parts.store, parts.validation, parts.labels),
         config.training,
         seed=seed,
         device=device,
@@ -181,7 +182,7 @@ def learn(
     )
 
 
-def _facts(corpus: Corpus, split: Split, seed: int, store: FeatureStore) -> dict[str, Any]:
+def run_facts(corpus: Corpus, split: Split, seed: int, store: FeatureStore) -> dict[str, Any]:
     """Return what beside the configuration makes a run what it is."""
     return {
         "corpus": corpus.name,
@@ -208,7 +209,7 @@ def _fingerprint(split: Split, store: FeatureStore) -> str:
     return digest.hexdigest()
 
 
-def _finished(name: str, directory: RunDirectory) -> TrainedRun:
+def finished_run(name: str, directory: RunDirectory) -> TrainedRun:
     """Read a run that came to its end."""
     try:
         report = EvaluationReport.from_predictions(directory.path / "predictions.csv")
@@ -247,11 +248,18 @@ def check_settings(config: ExperimentConfig, num_classes: int) -> None:
         ConfigError: the model or the front end refuses its configuration, or the device is not there.
     """
     choose_device(config.training.device)
+    name = config.model.name
+    if name in CLASSICAL:
+        create_classical(name, **config.model.overrides)
+        return
+    if name not in MODELS:
+        raise UnknownNameError("model", name, [*MODELS, *CLASSICAL])
     with seeded(0):
         build(num_classes, config.audio, config.features, config.model)
 
 
-def _data(store: FeatureStore, utterances: Sequence[Utterance], labels: LabelSet) -> TrainingData:
+def part_data(store: FeatureStore, utterances: Sequence[Utterance], labels: LabelSet) -> TrainingData:
+    """Return the features and classes of one part of a split; the store has its features already."""
     return TrainingData(
         store, [recording_of(u) for u in utterances], [labels.index(u.emotion) for u in utterances]
     )

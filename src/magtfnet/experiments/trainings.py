@@ -6,8 +6,10 @@ from pathlib import Path
 
 import torch
 
+from magtfnet.classical import CLASSICAL
 from magtfnet.config import ExperimentConfig
 from magtfnet.corpora import Corpus, Split
+from magtfnet.experiments.classical_run import train_classical
 from magtfnet.experiments.training_run import TrainedRun, run_name, train
 from magtfnet.experiments.workers import Tell, Workers, best_workers, share_cores, side_by_side
 from magtfnet.features import FeatureStore
@@ -44,6 +46,16 @@ class Training:
 
     def do(self, on_epoch: OnEpoch, progress: Progress) -> TrainedRun:
         """Train, and tell each epoch and each batch."""
+        if self.config.model.name in CLASSICAL:
+            return train_classical(
+                self.corpus,
+                self.run.split,
+                self.folder,
+                self.config,
+                seed=self.run.seed,
+                resume=self.resume,
+                store=self.store,
+            )
         return train(
             self.corpus,
             self.run.split,

@@ -1,0 +1,14 @@
+"""Systems that are not one network trained by gradients alone: vectors of utterances and classical classifiers.
+
+They learn from the same parts as the networks, select on validation data only, and are found by name.
+"""
+
+from magtfnet.classical import (  # noqa: F401  (importing a system registers it)
+    dnn_elm,
+    egemaps_svm,
+    functionals_gbm,
+    svm_decision_tree,
+)
+from magtfnet.classical.protocol import CLASSICAL as CLASSICAL
+from magtfnet.classical.protocol import ClassicalSystem as ClassicalSystem
+from magtfnet.classical.protocol import create_classical as create_classical

@@ -1,0 +1,123 @@
+"""openSMILE's functionals and a support vector machine: what the field tries first.
+
+Eyben et al.: "The Geneva minimalistic acoustic parameter set (GeMAPS)", IEEE Trans. Affective Computing 2016:
+eGeMAPS v02, 88 functionals, standardised on the training part; an SVM with radial basis functions whose C and
+gamma are chosen by validation WA. openSMILE is an optional extra: its licence is free for research and private use
+only, and the package does not ship it.
+"""
+
+from itertools import product
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from magtfnet.audio import read_audio
+from magtfnet.audio.prepare import prepare
+from magtfnet.classical.protocol import (
+    ClassicalSystem,
+    Floats,
+    best_of,
+    in_all_classes,
+    register_classical,
+    softmax,
+)
+from magtfnet.config import Settings, validated
+from magtfnet.errors import MissingExtraError
+from magtfnet.training.batches import TrainingData
+
+
+class SvmConfig(Settings):
+    """What is tried, and over which of openSMILE's sets."""
+
+    feature_set: Literal["eGeMAPSv02", "ComParE_2016"] = "eGeMAPSv02"
+    kernel: Literal["rbf", "linear"] = "rbf"
+    penalties: tuple[float, ...] = Field((0.3, 1.0, 3.0, 10.0, 30.0), min_length=1)
+    gammas: tuple[float, ...] = Field((0.3, 1.0, 3.0), min_length=1)  # times 1 / number of features
+
+
+class EgemapsSvm(ClassicalSystem):
+    """See the module.
+
+    Args:
+        config: what is tried.
+    """
+
+    uses_front_end = False
+
+    def __init__(self, config: SvmConfig) -> None:
+        self.config = config
+
+    def fit(
+        self, training: TrainingData, validation: TrainingData, num_classes: int, seed: int
+    ) -> dict[str, Any]:
+        """See ``ClassicalSystem``."""
+        self.num_classes = num_classes
+        vectors, held_out = self._vectors(training), self._vectors(validation)
+        gammas = self.config.gammas if self.config.kernel == "rbf" else (1.0,)
+        models = [
+            make_pipeline(
+                StandardScaler(),
+                SVC(C=penalty, gamma=gamma / vectors.shape[1], kernel=self.config.kernel, random_state=seed),
+            ).fit(vectors, training.targets.numpy())
+            for penalty, gamma in product(self.config.penalties, gammas)
+        ]
+        self.model, accuracy = best_of(
+            models, lambda model: self._probabilities(model, held_out), validation.targets.tolist()
+        )
+        chosen = self.model[-1]
+        return {"C": chosen.C, "gamma": chosen.gamma, "validation_WA": accuracy}
+
+    def predict_proba(self, data: TrainingData) -> Floats:
+        """See ``ClassicalSystem``; the softmax of the decision values, which orders classes as the machine does."""
+        return self._probabilities(self.model, self._vectors(data))
+
+    @property
+    def num_parameters(self) -> int:
+        """Support vectors, their weights and the offsets."""
+        machine = self.model[-1]
+        return int(machine.support_vectors_.size + machine.dual_coef_.size + machine.intercept_.size)
+
+    def _probabilities(self, model: Pipeline, vectors: Floats) -> Floats:
+        scores = model.decision_function(vectors)
+        if scores.ndim == 1:  # two classes
+            scores = np.stack((-scores, scores), axis=1)
+        return in_all_classes(softmax(scores), model[-1].classes_, self.num_classes)
+
+    def _vectors(self, data: TrainingData) -> Floats:
+        """Return openSMILE's functionals, (N, 88 or 6373)."""
+        try:
+            import opensmile
+        except ModuleNotFoundError:
+            raise MissingExtraError("opensmile", "bench") from None
+        smile = opensmile.Smile(
+            feature_set=opensmile.FeatureSet[self.config.feature_set],
+            feature_level=opensmile.FeatureLevel.Functionals,
+        )
+        rows = []
+        for recording in data.recordings:
+            waveform = prepare(
+                read_audio(recording.path, start=recording.start, end=recording.end), data.store.audio
+            )
+            rows.append(smile.process_signal(waveform.samples.ravel(), waveform.sample_rate).to_numpy()[0])
+        return np.nan_to_num(np.asarray(rows, dtype=np.float64))
+
+
+@register_classical
+def egemaps_svm(**overrides: Any) -> EgemapsSvm:
+    """Build eGeMAPS functionals with an SVM."""
+    return EgemapsSvm(validated(SvmConfig, overrides, prefix="model."))
+
+
+@register_classical
+def compare_svm(**overrides: Any) -> EgemapsSvm:
+    """Build ComParE 2016 functionals (Schuller et al., Interspeech 2016) with a linear SVM."""
+    given = {
+        "feature_set": "ComParE_2016",
+        "kernel": "linear",
+        "penalties": (1e-4, 1e-3, 1e-2, 1e-1),
+    } | overrides
+    return EgemapsSvm(validated(SvmConfig, given, prefix="model."))

@@ -1,0 +1,95 @@
+"""``magtfnet compare CORPUS ROOT``: any systems on the same folds."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from magtfnet.cli.options import AllowIncomplete, Cache, CorpusName, CorpusRoot, Labels, Only
+from magtfnet.cli.terminal import progress_bar, say, show
+
+
+def compare(
+    corpus: CorpusName,
+    root: CorpusRoot,
+    models: Annotated[
+        str | None,
+        typer.Option(help="Systems, separated by commas; all that need no downloaded weights if not given."),
+    ] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(help="Who is tested; speaker_independent_k_fold unless the configuration says else."),
+    ] = None,
+    folds_file: Annotated[
+        Path | None, typer.Option("--folds-file", help="For folds_from: a CSV of id,fold or EmoBox's folder.")
+    ] = None,
+    fold: Annotated[int | None, typer.Option(help="This fold only, from 0; without it all.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of weights, and of folds that are drawn.")] = 0,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="A TOML file; the paper's recipe without it.")
+    ] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", help="section.key=value; model.* is of magtf_net alone.")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Trainings side by side; without it a short trial decides.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="The folder of runs and reports.")] = Path(
+        "runs/compare"
+    ),
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with what was begun there, with more systems where asked.")
+    ] = False,
+    labels: Labels = None,
+    only: Only = None,
+    allow_incomplete: AllowIncomplete = False,
+    cache: Cache = None,
+) -> None:
+    """Train systems on the same folds, and write one table of accuracy and cost."""
+    from magtfnet.config import load_config
+    from magtfnet.corpora import load_corpus
+    from magtfnet.experiments.run_directory import RunDirectory
+
+    named = {"protocol.name": protocol, "protocol.file": folds_file}
+    given = [f"{key}={str(value)!r}" for key, value in named.items() if value is not None]
+    settings = load_config(config, [*given, *(overrides or [])])
+    RunDirectory(out).refuse_if_there(resume=resume)
+    copy = load_corpus(corpus, root, mapping=labels, part=only, allow_incomplete=allow_incomplete)
+
+    from magtfnet.cli.announce import TerminalAnnounce
+    from magtfnet.experiments import comparison
+    from magtfnet.experiments.comparison_report import report
+    from magtfnet.writing import write_whole
+
+    systems = models.split(",") if models else comparison.default_systems()
+    with progress_bar() as progress:
+        compared = comparison.compare(
+            copy,
+            systems,
+            out,
+            settings,
+            seed=seed,
+            fold=fold,
+            resume=resume,
+            cache=cache,
+            jobs=jobs,
+            announce=TerminalAnnounce(progress),
+        )
+    missing = [
+        f"{name}: openSMILE is not installed; pip install 'magtfnet[bench]' brings it"
+        for name in comparison.NEED_OPENSMILE
+        if models is None and name not in systems
+    ]
+    for line in missing:
+        say(f"left out: {line}")
+    words = [f"magtfnet compare {copy.name} ROOT --protocol {settings.protocol.name}"]
+    words += ["--folds-file PATH"] if settings.protocol.file else []
+    words += [f"--models {models}"] if models else []
+    words += [f"--fold {fold}"] if fold is not None else []
+    words += [f"--only {only}"] if only else []
+    words += [f"--set {override}" for override in overrides or []]
+    document = report(copy, settings.protocol.name, compared, missing, " ".join(words))
+    write_whole(out / "compare.html", document.html())
+    write_whole(out / "compare.md", document.markdown())
+    show(f"report: {out / 'compare.html'}")
+    show(f"table: {out / 'compare.md'}")

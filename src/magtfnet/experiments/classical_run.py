@@ -1,0 +1,128 @@
+"""One training of a classical system: the same parts, the same files as a network's, but no bundle.
+
+A classical system is compared, not shipped: what it has learnt is Python objects, which cannot be read back
+without executing something.
+"""
+
+import pickle
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from magtfnet.classical import ClassicalSystem, create_classical
+from magtfnet.config import ExperimentConfig
+from magtfnet.corpora import Corpus, Split, Utterance
+from magtfnet.evaluation import EvaluationReport, ScoredUtterance
+from magtfnet.evaluation.page import report_page
+from magtfnet.experiments.run_directory import RunDirectory, peak_memory_mib
+from magtfnet.experiments.scoring import recording_of
+from magtfnet.experiments.training_run import TrainedRun, finished_run, part_data, run_facts, run_name
+from magtfnet.features import FeatureStore
+from magtfnet.labels import LabelSet
+
+TIMED = 20
+"""Test utterances whose prediction is timed, from the recording to the probabilities."""
+
+
+def train_classical(
+    corpus: Corpus,
+    split: Split,
+    run_dir: str | Path,
+    config: ExperimentConfig,
+    *,
+    seed: int,
+    resume: bool,
+    store: FeatureStore,
+) -> TrainedRun:
+    """Fit on the training part, choose on the validation part, then score the test part once; see ``train``.
+
+    Raises:
+        RunDirectoryError: the directory is in the way, or began with other settings.
+        MissingExtraError: the system needs a library that is not installed.
+    """
+    directory = RunDirectory(run_dir)
+    system = create_classical(config.model.name, **config.model.overrides)
+    facts = run_facts(corpus, split, seed, store)
+    directory.open(config, facts, resume=resume)
+    name = run_name(split, seed)
+    if directory.complete:
+        return finished_run(name, directory)
+    split.save(directory.path / "split.csv")
+    start, start_cpu = time.perf_counter(), time.process_time()
+    chosen = system.fit(
+        part_data(store, split.train, corpus.labels),
+        part_data(store, split.validation, corpus.labels),
+        len(corpus.labels),
+        seed,
+    )
+    seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - start_cpu
+    report = score_classical(system, store, split.test, corpus.labels, name)
+    history = [{"epoch": 1, "validation_WA": float(chosen["validation_WA"]), "seconds": seconds}]
+    directory.write_history(history)
+    report.save_predictions(directory.path / "predictions.csv")
+    page_facts = {
+        "corpus": f"{corpus.info.title} ({len(corpus)} utterances, {corpus.info.licence})",
+        "protocol": split.describe(),
+        "system": f"{config.model.name}, {system.num_parameters:,} learnt numbers",
+        "chosen on validation": ", ".join(f"{key} {value}" for key, value in chosen.items()),
+    }
+    page = report_page(f"{config.model.name} on {corpus.name}", page_facts, {name: report})
+    directory.write_text("report.html", page)
+    cost = {
+        "chosen": chosen,
+        "seconds": seconds,
+        "cpu_seconds": cpu_seconds,
+        "peak_memory_mib": peak_memory_mib(),
+        "parameters": system.num_parameters,
+        "bytes": len(pickle.dumps(system)),
+        "cpu_seconds_per_second_of_speech": cost_of_prediction(
+            system, store, split.test[:TIMED], corpus.labels
+        ),
+    }
+    validation = {"validation_WA": chosen["validation_WA"]}
+    directory.write_metrics({"validation": validation, "test": report.to_dict(), "training": cost})
+    return TrainedRun(name, directory.path, report, history)
+
+
+def score_classical(
+    system: ClassicalSystem,
+    store: FeatureStore,
+    utterances: Sequence[Utterance],
+    labels: LabelSet,
+    run: str,
+) -> EvaluationReport:
+    """Return the report of utterances whose features the store holds, in their order."""
+    probabilities = system.predict_proba(part_data(store, utterances, labels))
+    rows = tuple(
+        ScoredUtterance(
+            utterance.id,
+            utterance.speaker,
+            labels.classes[labels.index(utterance.emotion)],
+            labels.classes[int(np.argmax(row))],
+            tuple(row.tolist()),
+            run,
+        )
+        for utterance, row in zip(utterances, probabilities, strict=True)
+    )
+    return EvaluationReport(labels.classes, rows)
+
+
+def cost_of_prediction(
+    system: ClassicalSystem, store: FeatureStore, utterances: Sequence[Utterance], labels: LabelSet
+) -> float:
+    """Return the CPU seconds for a second of speech, from the recording to the probabilities."""
+    frames = sum(store.length(recording_of(utterance)) for utterance in utterances)
+    seconds = frames * store.features.stft.hop_length / store.audio.sample_rate
+    if not system.uses_front_end:
+        start = time.process_time()
+        system.predict_proba(part_data(store, utterances, labels))
+        return (time.process_time() - start) / seconds
+    with tempfile.TemporaryDirectory() as empty:
+        start = time.process_time()
+        fresh = FeatureStore(Path(empty), store.audio, store.features)
+        fresh.extract([recording_of(utterance) for utterance in utterances])
+        system.predict_proba(part_data(fresh, utterances, labels))
+        return (time.process_time() - start) / seconds

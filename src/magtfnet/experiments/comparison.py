@@ -1,0 +1,150 @@
+"""Any systems on the same folds: who is better, and what each costs."""
+
+import importlib.util
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from magtfnet.audio import Waveform, read_audio
+from magtfnet.classical import CLASSICAL
+from magtfnet.config import ExperimentConfig, ModelConfig
+from magtfnet.corpora import Corpus, Utterance
+from magtfnet.corpora.duplicates import find_duplicates
+from magtfnet.evaluation import AggregateReport
+from magtfnet.experiments.cross_validation import plan
+from magtfnet.experiments.run_directory import RunDirectory
+from magtfnet.experiments.training_run import TrainedRun, check_settings, prepare_training
+from magtfnet.experiments.trainings import Announce, Training, choose_workers, do_all
+from magtfnet.recognizer import EmotionRecognizer
+
+REFERENCE = "magtf_net"
+NEED_OPENSMILE = ("egemaps_svm", "compare_svm")
+TIMED = 10
+"""Test utterances whose prediction is timed."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A system with its scores and costs.
+
+    Args:
+        name: of the system.
+        report: by run.
+        parameters: learnt numbers.
+        num_bytes: of what is kept of it.
+        training_seconds: of a run, in the mean.
+        cpu_seconds: for a second of speech, from the file to the probabilities; of the first run.
+    """
+
+    name: str
+    report: AggregateReport
+    parameters: int
+    num_bytes: int
+    training_seconds: float
+    cpu_seconds: float
+
+
+def default_systems() -> list[str]:
+    """Return the systems that need no downloaded weights; those with openSMILE where it is installed."""
+    systems = [
+        REFERENCE,
+        "cnn_blstm",
+        "tim_net",
+        "dual_tbnet",
+        "densenet_gru",
+        "cnn_channel_attention",
+        "acrnn_3d",
+        *(name for name in CLASSICAL if name not in NEED_OPENSMILE),
+    ]
+    return systems + (list(NEED_OPENSMILE) if importlib.util.find_spec("opensmile") else [])
+
+
+def compare(
+    corpus: Corpus,
+    systems: Iterable[str],
+    out: Path,
+    config: ExperimentConfig,
+    *,
+    seed: int = 0,
+    fold: int | None = None,
+    resume: bool = False,
+    cache: Path | None = None,
+    jobs: int | None = None,
+    announce: Announce = Announce(),
+) -> list[Compared]:
+    """Train every system on every fold of the configured protocol, where that is missing.
+
+    Args:
+        corpus: what is trained on.
+        systems: names of models or classical systems; the full MAGTF-Net is always among them.
+        out: the folder; each system's runs lie in a folder of it.
+        config: recipe and protocol; overrides of the model are the reference's alone.
+        seed: of weights and of folds that are drawn.
+        fold: this fold only.
+        resume: go on with what was begun there, with more systems where asked.
+        cache: where features are kept; ``default_cache()`` where not given.
+        jobs: trainings side by side; None lets a short trial decide.
+        announce: told what happens.
+
+    Raises:
+        MagtfnetError: as ``train``.
+    """
+    names = list(dict.fromkeys([REFERENCE, *systems]))
+    configs = {name: _of(name, config) for name in names}
+    for system_config in configs.values():
+        check_settings(system_config, len(corpus.labels))
+    directory = RunDirectory(out)
+    directory.refuse_if_there(resume=resume)
+    store = prepare_training(corpus, corpus, configs[REFERENCE], cache=cache, progress=announce.progress)
+    runs = plan(corpus, config, [seed], fold, duplicates=find_duplicates(corpus))
+    facts = {"kind": "comparison", "corpus": corpus.name, "utterances": len(corpus), "seed": seed}
+    directory.open(configs[REFERENCE], facts, resume=resume)
+    trainings = [
+        Training(corpus, run, out / name / run.name, configs[name], resume=True, store=store)
+        for run in runs
+        for name in names
+    ]
+    unfinished = sum(not RunDirectory(training.folder).complete for training in trainings)
+    workers = choose_workers(configs[REFERENCE], len(corpus.labels), unfinished, jobs, announce)
+    done: dict[str, list[TrainedRun]] = {name: [] for name in names}
+    for training, run in zip(trainings, do_all(trainings, workers, announce), strict=True):
+        done[training.config.model.name].append(run)
+    return [_compared(name, runs, corpus) for name, runs in done.items()]
+
+
+def _of(name: str, config: ExperimentConfig) -> ExperimentConfig:
+    overrides = config.model.overrides if name == REFERENCE else {}
+    return config.model_copy(update={"model": ModelConfig(name=name, **overrides)})
+
+
+def _compared(name: str, runs: Sequence[TrainedRun], corpus: Corpus) -> Compared:
+    report = AggregateReport({run.name: run.report for run in runs})
+    seconds = sum(row["seconds"] for run in runs for row in run.history) / len(runs)
+    if name in CLASSICAL:
+        cost: Mapping[str, float] = json.loads((runs[0].folder / "metrics.json").read_text(encoding="utf-8"))[
+            "training"
+        ]
+        return Compared(
+            name,
+            report,
+            int(cost["parameters"]),
+            int(cost["bytes"]),
+            seconds,
+            cost["cpu_seconds_per_second_of_speech"],
+        )
+    bundle = runs[0].bundle
+    parameters = sum(parameter.numel() for parameter in bundle.model.parameters())
+    kept = sum(file.stat().st_size for file in (runs[0].folder / "bundle").iterdir())
+    recognizer = EmotionRecognizer(bundle)
+    tested = [corpus[row.id] for row in runs[0].report.rows[:TIMED]]
+    recognizer.predict(_heard(tested[0]))  # the first sets everything up
+    start = time.process_time()
+    predicted = [recognizer.predict(_heard(utterance)) for utterance in tested]
+    cpu = (time.process_time() - start) / sum(prediction.duration for prediction in predicted)
+    return Compared(name, report, parameters, kept, seconds, cpu)
+
+
+def _heard(utterance: Utterance) -> Waveform:
+    return read_audio(utterance.path, start=utterance.start, end=utterance.end)

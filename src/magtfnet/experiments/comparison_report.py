@@ -1,0 +1,107 @@
+"""A comparison as a report: accuracy beside cost, each system against the full MAGTF-Net."""
+
+from collections.abc import Sequence
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from magtfnet.corpora import Corpus
+from magtfnet.evaluation.document import Document, Section
+from magtfnet.evaluation.figures import STYLE, svg
+from magtfnet.evaluation.paired import difference, holm, scores
+from magtfnet.evaluation.wording import percent_range, plus_minus, signed
+from magtfnet.experiments.comparison import REFERENCE, Compared
+
+COLUMNS = (
+    "system",
+    "WA",
+    "95 % interval",
+    "UA",
+    "95 % interval",
+    f"WA against {REFERENCE}",
+    "95 % interval",
+    "p",
+    "learnt numbers",
+    "size (KiB)",
+    "training (s a run)",
+    "CPU ms for a second of speech",
+)
+HOW = (
+    "WA and UA in percent: mean ± standard deviation over runs. Intervals: bootstrap over utterances and runs "
+    f"together. p: two-sided, of the paired difference to {REFERENCE}, corrected by Holm's method. Prediction is timed "
+    "from the file to the probabilities. Training seconds are of trainings side by side, as they were run."
+)
+
+
+def report(
+    corpus: Corpus, protocol: str, systems: Sequence[Compared], missing: Sequence[str], command: str
+) -> Document:
+    """Return the report.
+
+    Args:
+        corpus: what was trained on.
+        protocol: its name.
+        systems: what was compared, the reference among them.
+        missing: what could not be compared, and why.
+        command: what made it, without anybody's paths.
+    """
+    ranked = sorted(systems, key=lambda system: -system.report.weighted_accuracy.mean)
+    reference = next(system for system in systems if system.name == REFERENCE)
+    others = [system for system in ranked if system is not reference]
+    against = {system.name: difference(system.report, reference.report).weighted for system in others}
+    corrected = dict(zip(against, holm([found.p_value for found in against.values()]), strict=True))
+    rows = []
+    for system in ranked:
+        found, compared = scores(system.report), ["", "", ""]
+        if system.name in against:
+            estimate = against[system.name]
+            compared = [
+                signed(estimate.value),
+                percent_range(estimate.interval),
+                f"{corrected[system.name]:.3f}",
+            ]
+        rows.append(
+            [
+                system.name,
+                plus_minus(system.report.weighted_accuracy.values),
+                percent_range(found.weighted.interval),
+                plus_minus(system.report.unweighted_accuracy.values),
+                percent_range(found.unweighted.interval),
+                *compared,
+                f"{system.parameters:,}",
+                f"{system.num_bytes / 1024:,.0f}",
+                f"{system.training_seconds:.0f}",
+                f"{1000 * system.cpu_seconds:.1f}",
+            ]
+        )
+    facts = {
+        "corpus": f"{corpus.info.title} ({len(corpus)} utterances, {corpus.info.licence})",
+        "protocol": f"{protocol}, {len(reference.report.runs)} runs a system",
+    }
+    sections = [
+        Section("How to read this", paragraphs=[HOW]),
+        Section("Accuracy against cost", figure=cost_figure(ranked)),
+        Section("Systems, best first", columns=COLUMNS, rows=rows),
+    ]
+    if missing:
+        sections.append(Section("What is missing", points=missing))
+    return Document(f"Systems on {corpus.name}", sections, command=command, facts=facts)
+
+
+def cost_figure(systems: Sequence[Compared]) -> str:
+    """Draw WA with its interval over the CPU time of a prediction."""
+    with matplotlib.rc_context(STYLE):  # type: ignore[arg-type]
+        figure = Figure(figsize=(9, 4.6), layout="constrained")
+        axes = figure.subplots()
+        for system in systems:
+            found = scores(system.report).weighted
+            across, value = 1000 * system.cpu_seconds, 100 * found.value
+            colour = "#c2571a" if system.name == REFERENCE else "#1b6ca8"
+            if found.interval is not None:
+                axes.plot([across, across], [100 * end for end in found.interval], color=colour, alpha=0.5)
+            axes.plot([across], [value], "o", color=colour)
+            axes.annotate(system.name, (across, value), xytext=(6, 3), textcoords="offset points", fontsize=9)
+        axes.set_xscale("log")
+        axes.set(xlabel="CPU milliseconds for a second of speech", ylabel="WA (%), 95 % interval")
+        axes.grid(alpha=0.25)
+        return svg(figure)

@@ -1,0 +1,75 @@
+"""The pieces of the classical systems with numbers worked out by hand."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from magtfnet import MissingExtraError
+from magtfnet.classical.dnn_elm import ExtremeLearningMachine
+from magtfnet.classical.egemaps_svm import egemaps_svm
+from magtfnet.classical.protocol import Best, best_of, in_all_classes, softmax
+from magtfnet.classical.svm_decision_tree import Node, fisher, grow, part
+
+
+def test_the_best_is_by_accuracy_then_by_likelihood():
+    best = Best([0, 1])
+    best.offer("one right", np.array([[0.9, 0.1], [0.9, 0.1]]))
+    best.offer("both, barely", np.array([[0.6, 0.4], [0.4, 0.6]]))
+    best.offer("both, surely", np.array([[0.9, 0.1], [0.1, 0.9]]))
+    best.offer("both, barely again", np.array([[0.6, 0.4], [0.4, 0.6]]))
+    assert best.candidate == "both, surely"
+    assert best.score[0] == 1.0
+    assert best_of([0.2, 0.7], lambda p: np.array([[p, 1 - p]]), [0]) == (0.7, 1.0)
+    with pytest.raises(ValueError, match="no candidate"):
+        _ = Best([0]).candidate
+
+
+def test_classes_that_training_lacks_have_no_probability():
+    assert in_all_classes(np.array([[0.3, 0.7]]), [0, 2], 4).tolist() == [[0.3, 0, 0.7, 0]]
+    np.testing.assert_allclose(softmax(np.array([[0.0, np.log(3)]])), [[0.25, 0.75]])
+
+
+def test_the_machine_solves_ridge_regression():
+    generator = np.random.default_rng(0)
+    vectors, targets = generator.normal(size=(30, 4)), np.eye(3)[generator.integers(3, size=30)]
+    machine = ExtremeLearningMachine(8, 0.5, seed=1).fit(vectors, targets)
+    hidden = machine._hidden(vectors)
+    residual = hidden.T @ (hidden @ machine.outputs - targets) + 0.5 * machine.outputs
+    np.testing.assert_allclose(residual, 0, atol=1e-9)  # the gradient of the ridge objective
+    assert machine.scores(vectors).shape == (30, 3)
+
+
+def test_fisher_keeps_what_separates():
+    targets = np.array([0, 0, 1, 1])
+    vectors = np.array([[0.0, 5, 1], [1, 5, 9], [10, 6, 2], [11, 6, 8]])
+    assert fisher(vectors, targets, 1 / 3).tolist() == [1]  # no variance within at all
+    assert fisher(vectors, targets, 2 / 3).tolist() == [0, 1]
+
+
+def test_the_most_confusable_part_last():
+    confused = np.zeros((4, 4), dtype=int)
+    confused[0, 2] = confused[2, 0] = 9  # 0 and 2 are confused most
+    confused[1, 3] = confused[3, 1] = 4
+    confused[0, 1] = confused[1, 0] = 1
+    assert sorted(part((0, 1, 2, 3), confused)) == [(0, 2), (1, 3)]
+
+
+def test_a_tree_multiplies_its_decisions():
+    generator = np.random.default_rng(0)
+    targets = np.repeat([0, 1, 2], 20)
+    vectors = generator.normal(size=(60, 2)) + np.array([[0, 0], [8, 0], [8, 8]])[targets]
+    confusion = np.array([[5, 0, 0], [0, 5, 3], [0, 3, 5]])
+    tree = grow((0, 1, 2), confusion, vectors, targets, penalty=1.0)
+    assert {tree.left.classes, tree.right.classes} == {(0,), (1, 2)}
+    found = tree.probabilities(vectors, 3)
+    np.testing.assert_allclose(found.sum(axis=1), 1)
+    assert np.mean(found.argmax(axis=1) == targets) > 0.95
+    assert tree.count() > 0
+    assert Node((1,)).probabilities(vectors[:1], 3).tolist() == [[0, 1, 0]]
+
+
+def test_a_missing_opensmile_is_one_sentence(monkeypatch):
+    monkeypatch.setitem(sys.modules, "opensmile", None)
+    with pytest.raises(MissingExtraError, match=r"opensmile.*pip install 'magtfnet\[bench\]'"):
+        egemaps_svm()._vectors(type("Data", (), {"recordings": []}))

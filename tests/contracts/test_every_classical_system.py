@@ -1,0 +1,97 @@
+"""What every registered classical system must do; a new one is tested the day it is registered."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+from magtfnet import ConfigError, UnknownNameError, load_config, protocols
+from magtfnet.classical import CLASSICAL, create_classical
+from magtfnet.experiments.training_run import part_data, prepare_training
+
+SMALL = {
+    "functionals_gbm": {"trees": 10, "leaves": (4,), "learning_rates": (0.1,)},
+    "dnn_elm": {"layers": (16, 8), "epochs": 3, "context": 2, "units": (20, 40), "ridges": (1.0,)},
+    "svm_decision_tree": {"layers": (16, 8), "epochs": 3, "context": 2, "population": 4, "generations": 2},
+}
+SEED = 3
+
+
+@pytest.fixture(scope="module")
+def parts(synthetic, tmp_path_factory):
+    split = protocols.speaker_dependent_8_1_1(synthetic, seed=0)[0]
+    store = prepare_training(synthetic, synthetic, load_config(), cache=tmp_path_factory.mktemp("features"))
+    return {name: part_data(store, part, synthetic.labels) for name, part in split.parts().items()}
+
+
+@pytest.fixture(scope="module", params=list(CLASSICAL))
+def fitted(request, parts):
+    if request.param in ("egemaps_svm", "compare_svm"):
+        pytest.importorskip("opensmile", reason="openSMILE is not installed (extra 'bench')")
+    system = create_classical(request.param, **SMALL.get(request.param, {}))
+    chosen = system.fit(parts["train"], parts["validation"], 3, SEED)
+    return request.param, system, chosen
+
+
+def test_probabilities_have_a_row_an_utterance_and_sum_to_one(fitted, parts):
+    _, system, _ = fitted
+    probabilities = system.predict_proba(parts["test"])
+    assert probabilities.shape == (len(parts["test"]), 3)
+    assert (probabilities >= 0).all()
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-9)
+
+
+def test_what_was_chosen_is_plain_and_is_the_validation_score(fitted, parts):
+    _, system, chosen = fitted
+    predicted = system.predict_proba(parts["validation"]).argmax(axis=1)
+    accuracy = float(np.mean(predicted == parts["validation"].targets.numpy()))
+    assert chosen["validation_WA"] == pytest.approx(accuracy)
+    assert all(isinstance(value, (int, float)) for value in chosen.values())
+
+
+def test_it_learns_what_it_was_taught(fitted, parts):
+    _, system, _ = fitted
+    predicted = system.predict_proba(parts["train"]).argmax(axis=1)
+    assert np.mean(predicted == parts["train"].targets.numpy()) > 0.6  # chance is a third
+
+
+def test_the_same_seed_gives_the_same_system(fitted, parts):
+    name, system, chosen = fitted
+    again = create_classical(name, **SMALL.get(name, {}))
+    assert again.fit(parts["train"], parts["validation"], 3, SEED) == chosen
+    np.testing.assert_array_equal(again.predict_proba(parts["test"]), system.predict_proba(parts["test"]))
+
+
+def test_an_utterance_is_judged_alone(fitted, parts):
+    """Whoever else is in the part changes nothing."""
+    _, system, _ = fitted
+    whole = system.predict_proba(parts["train"])
+    data = parts["train"]
+    some = type(data)(data.store, data.recordings[:3], data.targets[:3].tolist())
+    np.testing.assert_allclose(system.predict_proba(some), whole[:3], atol=1e-5)
+
+
+def test_classes_are_not_looked_at_in_prediction(fitted, parts):
+    _, system, _ = fitted
+    data = parts["test"]
+    lied = type(data)(data.store, data.recordings, [0] * len(data))
+    np.testing.assert_array_equal(system.predict_proba(lied), system.predict_proba(data))
+
+
+def test_its_size_is_known(fitted):
+    _, system, _ = fitted
+    assert system.num_parameters > 0
+    assert len(pickle.dumps(system)) > 100
+
+
+@pytest.mark.parametrize("name", list(CLASSICAL))
+def test_unknown_settings_are_refused(name):
+    with pytest.raises(ConfigError, match=r"unknown configuration key 'model.width'"):
+        create_classical(name, width=3)
+
+
+def test_unknown_systems_are_refused():
+    with pytest.raises(
+        UnknownNameError, match="unknown classical system 'knn', expected one of compare_svm, dnn_elm"
+    ):
+        create_classical("knn")
