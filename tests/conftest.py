@@ -100,6 +100,21 @@ def trained(synthetic, tiny_config, tmp_path_factory, feature_cache):
     return train(synthetic, split, tmp_path_factory.mktemp("runs") / "run", tiny_config, cache=feature_cache)
 
 
+@pytest.fixture(scope="session")
+def checkpoints(tmp_path_factory):
+    """Write tiny checkpoints with random weights, as the hub has them: a function of the kind's name."""
+    folder = tmp_path_factory.mktemp("checkpoints")
+
+    def write(kind):
+        from tiny_checkpoints import write_checkpoint
+
+        if not (folder / kind).exists():
+            write_checkpoint(kind, folder / kind)
+        return folder / kind
+
+    return write
+
+
 @dataclass(frozen=True)
 class Finished:
     """What a command left: exit code, stdout, stderr."""

@@ -76,3 +76,20 @@ def test_an_unknown_system_is_refused_before_anything_is_done(synthetic, tmp_pat
 
 def test_the_default_systems_need_no_downloads():
     assert {"magtf_net", "tim_net", "acrnn_3d", "functionals_gbm", "dnn_elm"} <= set(default_systems())
+    assert not {"wav2vec2", "whisper_frozen"} & set(default_systems())
+
+
+def test_pretrained_systems_are_compared_with_their_weights(synthetic, tmp_path, feature_cache, checkpoints):
+    folder = checkpoints("wav2vec2")
+    found = compare(
+        synthetic,
+        [],
+        tmp_path / "out",
+        CONFIG,
+        fold=0,
+        weights={"wav2vec2_frozen": folder},
+        cache=feature_cache,
+        jobs=1,
+    )
+    assert [system.name for system in found] == [REFERENCE, "wav2vec2_frozen"]
+    assert found[1].num_bytes == 4 * found[1].parameters

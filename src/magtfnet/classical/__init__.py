@@ -7,6 +7,7 @@ from magtfnet.classical import (  # noqa: F401  (importing a system registers it
     dnn_elm,
     egemaps_svm,
     functionals_gbm,
+    pretrained,
     svm_decision_tree,
 )
 from magtfnet.classical.protocol import CLASSICAL as CLASSICAL

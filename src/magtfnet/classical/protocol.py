@@ -1,5 +1,6 @@
 """What every classical system is, and how it is made by its name."""
 
+import pickle
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, TypeVar
@@ -36,6 +37,11 @@ class ClassicalSystem(ABC):
     @abstractmethod
     def num_parameters(self) -> int:
         """How many numbers the system has learnt."""
+
+    @property
+    def num_bytes(self) -> int:
+        """How much would have to be kept of it to predict."""
+        return len(pickle.dumps(self))
 
 
 CLASSICAL: Registry[Callable[..., ClassicalSystem]] = Registry("classical system")

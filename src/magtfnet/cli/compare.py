@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from magtfnet.cli.options import AllowIncomplete, Cache, CorpusName, CorpusRoot, Labels, Only
+from magtfnet.cli.options import AllowIncomplete, Cache, CorpusName, CorpusRoot, Labels, Only, named_paths
 from magtfnet.cli.terminal import progress_bar, say, show
 
 
@@ -15,6 +15,12 @@ def compare(
     models: Annotated[
         str | None,
         typer.Option(help="Systems, separated by commas; all that need no downloaded weights if not given."),
+    ] = None,
+    weights: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="NAME=DIR: a pretrained system and the folder of its checkpoint; it is compared too."
+        ),
     ] = None,
     protocol: Annotated[
         str | None,
@@ -53,6 +59,7 @@ def compare(
     named = {"protocol.name": protocol, "protocol.file": folds_file}
     given = [f"{key}={str(value)!r}" for key, value in named.items() if value is not None]
     settings = load_config(config, [*given, *(overrides or [])])
+    checkpoints = named_paths("--weights", weights or [])
     RunDirectory(out).refuse_if_there(resume=resume)
     copy = load_corpus(corpus, root, mapping=labels, part=only, allow_incomplete=allow_incomplete)
 
@@ -70,6 +77,7 @@ def compare(
             settings,
             seed=seed,
             fold=fold,
+            weights=checkpoints,
             resume=resume,
             cache=cache,
             jobs=jobs,
@@ -85,6 +93,7 @@ def compare(
     words = [f"magtfnet compare {copy.name} ROOT --protocol {settings.protocol.name}"]
     words += ["--folds-file PATH"] if settings.protocol.file else []
     words += [f"--models {models}"] if models else []
+    words += [f"--weights {name}=DIR" for name in checkpoints]
     words += [f"--fold {fold}"] if fold is not None else []
     words += [f"--only {only}"] if only else []
     words += [f"--set {override}" for override in overrides or []]

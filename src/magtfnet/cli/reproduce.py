@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from magtfnet.cli.options import AllowIncomplete, Cache
+from magtfnet.cli.options import AllowIncomplete, Cache, named_paths
 from magtfnet.cli.terminal import progress_bar, say, show
 from magtfnet.errors import ConfigError
 
@@ -60,8 +60,8 @@ def reproduce(
     from magtfnet.experiments.run_directory import RunDirectory
 
     settings = load_config(config, overrides or [])
-    roots, paths = _named("--corpus", corpus), _named("--folds", folds or [])
-    parts = {name: str(part) for name, part in _named("--only", only or []).items()}
+    roots, paths = named_paths("--corpus", corpus), named_paths("--folds", folds or [])
+    parts = {name: str(part) for name, part in named_paths("--only", only or []).items()}
     numbers = _numbers(tables)
     RunDirectory(out).refuse_if_there(resume=resume)
 
@@ -103,20 +103,6 @@ def reproduce(
         say(f"left out: {warning}")
     show(f"report: {page}")
     show(f"tables: {page.with_suffix('.md')}")
-
-
-def _named(option: str, given: Sequence[str]) -> dict[str, Path]:
-    named = {}
-    for text in given:
-        name, equals, path = text.partition("=")
-        if not (name and equals and path):
-            raise ConfigError(
-                f"{option} '{text}' is not of the form NAME=PATH, as emodb=data/emodb; write it so"
-            )
-        if name in named:
-            raise ConfigError(f"{option} names '{name}' twice; name it once")
-        named[name] = Path(path)
-    return named
 
 
 def _numbers(tables: str) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from magtfnet.audio import Waveform, read_audio
-from magtfnet.classical import CLASSICAL
+from magtfnet.classical import CLASSICAL, pretrained
 from magtfnet.config import ExperimentConfig, ModelConfig
 from magtfnet.corpora import Corpus, Utterance
 from magtfnet.corpora.duplicates import find_duplicates
@@ -21,6 +21,7 @@ from magtfnet.recognizer import EmotionRecognizer
 
 REFERENCE = "magtf_net"
 NEED_OPENSMILE = ("egemaps_svm", "compare_svm")
+NEED_WEIGHTS = pretrained.NAMES
 TIMED = 10
 """Test utterances whose prediction is timed."""
 
@@ -56,7 +57,7 @@ def default_systems() -> list[str]:
         "densenet_gru",
         "cnn_channel_attention",
         "acrnn_3d",
-        *(name for name in CLASSICAL if name not in NEED_OPENSMILE),
+        *(name for name in CLASSICAL if name not in NEED_OPENSMILE + NEED_WEIGHTS),
     ]
     return systems + (list(NEED_OPENSMILE) if importlib.util.find_spec("opensmile") else [])
 
@@ -69,6 +70,7 @@ def compare(
     *,
     seed: int = 0,
     fold: int | None = None,
+    weights: Mapping[str, Path] | None = None,
     resume: bool = False,
     cache: Path | None = None,
     jobs: int | None = None,
@@ -83,6 +85,7 @@ def compare(
         config: recipe and protocol; overrides of the model are the reference's alone.
         seed: of weights and of folds that are drawn.
         fold: this fold only.
+        weights: folders of checkpoints, by the pretrained system that takes them.
         resume: go on with what was begun there, with more systems where asked.
         cache: where features are kept; ``default_cache()`` where not given.
         jobs: trainings side by side; None lets a short trial decide.
@@ -91,8 +94,9 @@ def compare(
     Raises:
         MagtfnetError: as ``train``.
     """
-    names = list(dict.fromkeys([REFERENCE, *systems]))
-    configs = {name: _of(name, config) for name in names}
+    given = {name: {"weights": str(folder)} for name, folder in (weights or {}).items()}
+    names = list(dict.fromkeys([REFERENCE, *systems, *given]))
+    configs = {name: _of(name, config, given.get(name, {})) for name in names}
     for system_config in configs.values():
         check_settings(system_config, len(corpus.labels))
     directory = RunDirectory(out)
@@ -114,8 +118,8 @@ def compare(
     return [_compared(name, runs, corpus) for name, runs in done.items()]
 
 
-def _of(name: str, config: ExperimentConfig) -> ExperimentConfig:
-    overrides = config.model.overrides if name == REFERENCE else {}
+def _of(name: str, config: ExperimentConfig, given: Mapping[str, str]) -> ExperimentConfig:
+    overrides = config.model.overrides if name == REFERENCE else given
     return config.model_copy(update={"model": ModelConfig(name=name, **overrides)})
 
 

@@ -1,0 +1,45 @@
+"""What every layer of an encoder makes of a recording, computed once and kept as a file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from magtfnet.audio import read_audio
+from magtfnet.audio.prepare import prepare
+from magtfnet.classical.encoders import PretrainedEncoder
+from magtfnet.features import FeatureStore
+from magtfnet.features.store import Recording
+from magtfnet.writing import whole_file
+
+
+class LayerCache:
+    """Means over time of all layers, by the encoder's weights and the recording's content.
+
+    Args:
+        encoder: in evaluation mode.
+        store: knows the content of every recording and how it is prepared; files lie beside its own.
+    """
+
+    def __init__(self, encoder: PretrainedEncoder, store: FeatureStore) -> None:
+        self.encoder = encoder
+        self.store = store
+        self.folder: Path = store.folder.parent / "layers" / encoder.fingerprint()
+
+    @torch.no_grad()
+    def layers(self, recordings: Sequence[Recording]) -> Tensor:
+        """Return (N, layers, D); what is not there yet is computed."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return torch.stack([self._one(recording) for recording in recordings])
+
+    def _one(self, recording: Recording) -> Tensor:
+        file = self.folder / f"{self.store.content_key(recording)}.npy"
+        if file.exists():
+            return torch.from_numpy(np.load(file, allow_pickle=False))
+        waveform = read_audio(recording.path, start=recording.start, end=recording.end)
+        found: Tensor = self.encoder(prepare(waveform, self.store.audio, recording.path)).cpu()
+        with whole_file(file) as temporary, temporary.open("wb") as opened:
+            np.save(opened, found.numpy(), allow_pickle=False)
+        return found

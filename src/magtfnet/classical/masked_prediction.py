@@ -1,0 +1,106 @@
+"""Task-adaptive pretraining: wav2vec 2.0's own task, gone on with on other speech.
+
+Spans of the latent frames are masked; from what stands around them the network must tell the true quantised frame
+from others of the same utterance (Baevski et al., NeurIPS 2020, section 3.2). No label takes part.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from magtfnet.audio import Waveform
+from magtfnet.classical.encoders import RATE, PretrainedEncoder
+from magtfnet.errors import ConfigError
+from magtfnet.training.batches import plan_batches
+
+SHARE = 0.065
+"""Of frames at which a masked span starts."""
+SPAN = 10
+NEGATIVES = 100
+BATCH = 8
+
+
+def refuse_other_encoders(encoder: PretrainedEncoder) -> None:
+    """Refuse what was not pretrained by this task.
+
+    Raises:
+        ConfigError: another kind of encoder.
+    """
+    kind = encoder.config.model_type
+    if kind != "wav2vec2":
+        raise ConfigError(
+            f"model.mode = 'task_adapted' is for wav2vec2, found {kind}; take 'fine_tuned' or 'frozen'"
+        )
+
+
+def go_on_pretraining(
+    weights: str,
+    encoder: PretrainedEncoder,
+    waveforms: Sequence[Waveform],
+    *,
+    epochs: int,
+    learning_rate: float,
+    seed: int,
+) -> None:
+    """Change the encoder's weights in place.
+
+    Args:
+        weights: the checkpoint, whose quantiser is needed too; a fresh one where it has none.
+        encoder: of the same checkpoint.
+        waveforms: mono, 16 kHz.
+        epochs: passes over them.
+        learning_rate: of Adam.
+        seed: of masks, negatives and order.
+    """
+    from transformers import Wav2Vec2ForPreTraining
+
+    task = Wav2Vec2ForPreTraining.from_pretrained(
+        weights, local_files_only=True, use_safetensors=True
+    ).train()
+    task.wav2vec2.feature_extractor.requires_grad_(False)
+    optimizer = torch.optim.Adam([p for p in task.parameters() if p.requires_grad], lr=learning_rate)
+    generator = np.random.default_rng(seed)
+    for epoch in range(epochs):
+        for indices in plan_batches(len(waveforms), BATCH, seed * 10_000 + epoch):
+            optimizer.zero_grad()
+            for index in indices:
+                samples = waveforms[index].samples.ravel()
+                inputs = encoder.prepare(samples, sampling_rate=RATE, return_tensors="pt").input_values
+                frames = int(task._get_feat_extract_output_lengths(torch.tensor(inputs.shape[1])))
+                if frames <= SPAN:
+                    continue
+                mask = masked_frames(frames, generator)
+                negatives = torch.tensor(others(mask, generator))
+                loss = task(
+                    inputs,
+                    mask_time_indices=torch.tensor(mask)[None],
+                    sampled_negative_indices=negatives[None],
+                ).loss
+                (loss / (mask.sum() * len(indices))).backward()
+            optimizer.step()
+    encoder.network.load_state_dict(task.wav2vec2.state_dict())
+
+
+def masked_frames(
+    frames: int, generator: np.random.Generator
+) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+    """Return which frames (T,) are masked: spans of 10, at least one, that may overlap."""
+    starts = generator.random(frames - SPAN + 1) < SHARE
+    starts[generator.integers(len(starts))] = True
+    mask = np.zeros(frames, dtype=bool)
+    for start in np.flatnonzero(starts):
+        mask[start : start + SPAN] = True
+    return mask
+
+
+def others(
+    mask: "np.ndarray[tuple[int], np.dtype[np.bool_]]", generator: np.random.Generator
+) -> "np.ndarray[tuple[int, int], np.dtype[np.int64]]":
+    """Return for every frame the places of other masked frames (T, negatives), zeros where a frame is not masked."""
+    masked = np.flatnonzero(mask)
+    chosen = np.zeros((len(mask), NEGATIVES), dtype=np.int64)
+    drawn = generator.integers(len(masked) - 1, size=(len(masked), NEGATIVES))
+    drawn += drawn >= np.arange(len(masked))[:, None]  # never the frame itself
+    chosen[masked] = masked[drawn]
+    return chosen

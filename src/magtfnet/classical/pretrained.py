@@ -1,0 +1,266 @@
+"""Pretrained encoders as systems: frozen under a weighted sum of layers, fine-tuned, or adapted to the task first.
+
+Chen and Rudnicky: "Exploring wav2vec 2.0 fine-tuning for improved speech emotion recognition", ICASSP 2023: vanilla
+fine-tuning takes the mean over time of the last layer and a linear classifier, with the convolutions frozen;
+task-adaptive pretraining first goes on with wav2vec 2.0's own masked prediction on the training part's speech. Frozen
+encoders follow EmoBox (Ma et al., Interspeech 2024) and SUPERB (Yang et al., Interspeech 2021): learnt weights of the
+layers, two linear layers. Rates and numbers of epochs are ours: configuration.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional
+
+from magtfnet.audio import Waveform, read_audio
+from magtfnet.audio.prepare import prepare
+from magtfnet.classical.encoders import PretrainedEncoder
+from magtfnet.classical.layer_cache import LayerCache
+from magtfnet.classical.masked_prediction import go_on_pretraining, refuse_other_encoders
+from magtfnet.classical.protocol import Best, ClassicalSystem, Floats, register_classical
+from magtfnet.config import Settings, validated
+from magtfnet.training.batches import TrainingData, plan_batches
+from magtfnet.training.seeding import seeded
+
+
+class PretrainedConfig(Settings):
+    """Which weights, and how they are used."""
+
+    weights: str
+    download: bool = False
+    mode: Literal["frozen", "fine_tuned", "task_adapted"] = "frozen"
+    hidden: int = Field(256, ge=1)
+    dropout: float = Field(0.2, ge=0, lt=1)
+    learning_rate: float = Field(1e-3, gt=0)
+    batch_size: int = Field(32, ge=1)
+    epochs: int = Field(60, ge=1)
+    pretraining_epochs: int = Field(10, ge=1)
+    pretraining_rate: float = Field(5e-5, gt=0)
+
+
+class LayerSum(nn.Module):
+    """A learnt mixture of layers, two linear layers behind it.
+
+    Args:
+        layers: how many.
+        width: D of a layer.
+        hidden: of the first linear layer.
+        num_classes: K.
+        dropout: before the second.
+    """
+
+    def __init__(self, layers: int, width: int, hidden: int, num_classes: int, dropout: float) -> None:
+        super().__init__()
+        self.mixture = nn.Parameter(torch.zeros(layers))
+        self.norm = nn.LayerNorm(width)
+        self.head = nn.Sequential(
+            nn.Linear(width, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, num_classes)
+        )
+
+    def forward(self, layers: Tensor) -> Tensor:
+        """Map (N, layers, D) to logits (N, K)."""
+        mixed = torch.einsum("j,njw->nw", self.mixture.softmax(dim=0), layers)
+        logits: Tensor = self.head(self.norm(mixed))
+        return logits
+
+
+class Frozen(ClassicalSystem):
+    """The encoder stays as it is; what its layers make of a recording is computed once and kept.
+
+    Args:
+        config: which weights, and the head's training.
+    """
+
+    def __init__(self, config: PretrainedConfig) -> None:
+        self.config = config
+        self.encoder = PretrainedEncoder(config.weights, download=config.download).eval()
+
+    def fit(
+        self, training: TrainingData, validation: TrainingData, num_classes: int, seed: int
+    ) -> dict[str, Any]:
+        """See ``ClassicalSystem``."""
+        self.cache = LayerCache(self.encoder, training.store)
+        layers, held_out = (self.cache.layers(data.recordings) for data in (training, validation))
+        best: Best[tuple[int, dict[str, Tensor]]] = Best(validation.targets.tolist())
+        with seeded(seed):
+            sizes = layers.shape[1], self.encoder.width, self.config.hidden, num_classes, self.config.dropout
+            self.head = LayerSum(*sizes)
+            optimizer = torch.optim.Adam(self.head.parameters(), lr=self.config.learning_rate)
+            for epoch in range(1, self.config.epochs + 1):
+                self.head.train()
+                for indices in plan_batches(len(layers), self.config.batch_size, seed * 10_000 + epoch):
+                    _step(optimizer, self.head(layers[indices]), training.targets[indices])
+                best.offer((epoch, _copy(self.head)), _probabilities(self.head, held_out))
+        epoch, weights = best.candidate
+        self.head.load_state_dict(weights)
+        return {"epoch": epoch, "validation_WA": best.score[0]}
+
+    def predict_proba(self, data: TrainingData) -> Floats:
+        """See ``ClassicalSystem``."""
+        return _probabilities(self.head, LayerCache(self.encoder, data.store).layers(data.recordings))
+
+    @property
+    def num_parameters(self) -> int:
+        """Of encoder and head: what is needed to run."""
+        return sum(part.numel() for module in (self.encoder, self.head) for part in module.parameters())
+
+    @property
+    def num_bytes(self) -> int:
+        """Of these in float32."""
+        return 4 * self.num_parameters
+
+
+class FineTuned(ClassicalSystem):
+    """Encoder and linear classifier learn together; the convolutions over the waveform do not.
+
+    Args:
+        config: which weights, and the training.
+    """
+
+    def __init__(self, config: PretrainedConfig) -> None:
+        self.config = config
+        self.encoder = PretrainedEncoder(config.weights, download=config.download)
+        if config.mode == "task_adapted":
+            refuse_other_encoders(self.encoder)
+
+    def fit(
+        self, training: TrainingData, validation: TrainingData, num_classes: int, seed: int
+    ) -> dict[str, Any]:
+        """See ``ClassicalSystem``."""
+        best: Best[tuple[int, dict[str, Tensor]]] = Best(validation.targets.tolist())
+        with seeded(seed):
+            if self.config.mode == "task_adapted":
+                waveforms = list(_waveforms(training))
+                go_on_pretraining(
+                    self.config.weights,
+                    self.encoder,
+                    waveforms,
+                    epochs=self.config.pretraining_epochs,
+                    learning_rate=self.config.pretraining_rate,
+                    seed=seed,
+                )
+            self.encoder.freeze_convolutions()
+            self.head = nn.Linear(self.encoder.width, num_classes)
+            self.network = nn.ModuleList([self.encoder, self.head])
+            learning = [part for part in self.network.parameters() if part.requires_grad]
+            optimizer = torch.optim.Adam(learning, lr=self.config.learning_rate)
+            for epoch in range(1, self.config.epochs + 1):
+                self.network.train()
+                for indices in plan_batches(len(training), self.config.batch_size, seed * 10_000 + epoch):
+                    optimizer.zero_grad()
+                    for waveform, index in zip(_waveforms(training, indices), indices, strict=True):
+                        loss = functional.cross_entropy(self._logits(waveform), training.targets[index][None])
+                        (loss / len(indices)).backward()  # type: ignore[no-untyped-call]
+                    optimizer.step()
+                best.offer((epoch, _copy(self.network)), self.predict_proba(validation))
+        epoch, weights = best.candidate
+        self.network.load_state_dict(weights)
+        return {"epoch": epoch, "validation_WA": best.score[0]}
+
+    @torch.no_grad()
+    def predict_proba(self, data: TrainingData) -> Floats:
+        """See ``ClassicalSystem``."""
+        self.network.eval()
+        logits = [self._logits(waveform) for waveform in _waveforms(data)]
+        return torch.cat(logits).double().softmax(dim=-1).numpy()
+
+    @property
+    def num_parameters(self) -> int:
+        """Of encoder and classifier: what is needed to run."""
+        return sum(part.numel() for part in self.network.parameters())
+
+    @property
+    def num_bytes(self) -> int:
+        """Of these in float32."""
+        return 4 * self.num_parameters
+
+    def _logits(self, waveform: Waveform) -> Tensor:
+        logits: Tensor = self.head(self.encoder.last(waveform)).unsqueeze(0)
+        return logits
+
+
+def _waveforms(data: TrainingData, indices: Sequence[int] | None = None) -> Iterator[Waveform]:
+    for index in range(len(data)) if indices is None else indices:
+        recording = data.recordings[index]
+        waveform = read_audio(recording.path, start=recording.start, end=recording.end)
+        yield prepare(waveform, data.store.audio, recording.path)
+
+
+def _step(optimizer: torch.optim.Optimizer, logits: Tensor, targets: Tensor) -> None:
+    loss = functional.cross_entropy(logits, targets)
+    optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
+
+
+def _copy(module: nn.Module) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in module.state_dict().items()}
+
+
+@torch.no_grad()
+def _probabilities(head: nn.Module, layers: Tensor) -> Floats:
+    head.eval()
+    probabilities: Floats = np.asarray(head(layers).double().softmax(dim=-1))
+    return probabilities
+
+
+def _build(given: dict[str, Any], overrides: dict[str, Any]) -> ClassicalSystem:
+    config = validated(PretrainedConfig, {**given, **overrides}, prefix="model.")
+    return Frozen(config) if config.mode == "frozen" else FineTuned(config)
+
+
+FINE_TUNING = {"learning_rate": 5e-5, "batch_size": 16, "epochs": 20}
+
+
+@register_classical
+def wav2vec2(**overrides: Any) -> ClassicalSystem:
+    """Build wav2vec 2.0 base, vanilla fine-tuning."""
+    return _build({"weights": "facebook/wav2vec2-base", "mode": "fine_tuned", **FINE_TUNING}, overrides)
+
+
+@register_classical
+def wav2vec2_task_adapted(**overrides: Any) -> ClassicalSystem:
+    """Build wav2vec 2.0 base, pretrained further on the training part's speech, then fine-tuned."""
+    return _build({"weights": "facebook/wav2vec2-base", "mode": "task_adapted", **FINE_TUNING}, overrides)
+
+
+@register_classical
+def wav2vec2_frozen(**overrides: Any) -> ClassicalSystem:
+    """Build wav2vec 2.0 base, frozen."""
+    return _build({"weights": "facebook/wav2vec2-base"}, overrides)
+
+
+@register_classical
+def hubert_frozen(**overrides: Any) -> ClassicalSystem:
+    """Build HuBERT large, frozen."""
+    return _build({"weights": "facebook/hubert-large-ll60k"}, overrides)
+
+
+@register_classical
+def wavlm_frozen(**overrides: Any) -> ClassicalSystem:
+    """Build WavLM large, frozen."""
+    return _build({"weights": "microsoft/wavlm-large"}, overrides)
+
+
+@register_classical
+def whisper_frozen(**overrides: Any) -> ClassicalSystem:
+    """Build the encoder of Whisper large v3, frozen."""
+    return _build({"weights": "openai/whisper-large-v3"}, overrides)
+
+
+NAMES = tuple(
+    builder.__name__
+    for builder in (
+        wav2vec2,
+        wav2vec2_task_adapted,
+        wav2vec2_frozen,
+        hubert_frozen,
+        wavlm_frozen,
+        whisper_frozen,
+    )
+)
+"""The systems that need weights."""

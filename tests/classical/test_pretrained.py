@@ -1,0 +1,132 @@
+"""Pretrained encoders: what is read of a checkpoint, what is kept, what learns, and what is refused."""
+
+import numpy as np
+import pytest
+import torch
+
+from magtfnet import ConfigError, Waveform, load_config, protocols
+from magtfnet.classical import create_classical
+from magtfnet.classical.encoders import PretrainedEncoder
+from magtfnet.classical.layer_cache import LayerCache
+from magtfnet.classical.masked_prediction import SPAN, masked_frames, others
+from magtfnet.experiments.training_run import part_data, prepare_training
+
+pytest.importorskip("transformers", reason="transformers is not installed (extra 'pretrained')")
+
+
+@pytest.fixture(scope="module")
+def training(synthetic, tmp_path_factory):
+    split = protocols.speaker_dependent_8_1_1(synthetic, seed=0)[0]
+    store = prepare_training(synthetic, synthetic, load_config(), cache=tmp_path_factory.mktemp("features"))
+    return part_data(store, split.test, synthetic.labels)
+
+
+def speech(seconds, seed=0):
+    return Waveform(
+        np.random.default_rng(seed).normal(0, 0.1, int(16000 * seconds)).astype(np.float32), 16000
+    )
+
+
+@pytest.mark.parametrize("kind", ["wav2vec2", "hubert", "wavlm"])
+def test_layers_are_means_over_time_of_the_networks_own(kind, checkpoints):
+    from transformers import AutoModel
+
+    encoder = PretrainedEncoder(str(checkpoints(kind)), download=False).eval()
+    waveform = speech(0.5)
+    plain = AutoModel.from_pretrained(checkpoints(kind)).eval()
+    samples = torch.from_numpy((waveform.samples - waveform.samples.mean()) / waveform.samples.std())[None]
+    with torch.no_grad():
+        expected = plain(samples, output_hidden_states=True).hidden_states
+        found = encoder(waveform)
+    assert found.shape == (3, 16)
+    torch.testing.assert_close(
+        found, torch.stack([layer[0].mean(dim=0) for layer in expected]), atol=1e-3, rtol=1e-3
+    )
+
+
+def test_whispers_silence_is_left_out(checkpoints):
+    encoder = PretrainedEncoder(str(checkpoints("whisper")), download=False).eval()
+    waveform = speech(1.0)
+    with torch.no_grad():
+        outputs = encoder.network(
+            encoder.prepare(waveform.samples, sampling_rate=16000, return_tensors="pt").input_features,
+            output_hidden_states=True,
+        ).hidden_states
+        torch.testing.assert_close(
+            encoder(waveform), torch.stack([layer[0, :50].mean(dim=0) for layer in outputs])
+        )
+        assert encoder(speech(31.0)).isfinite().all(), "more than its 30 s"
+
+
+def test_very_short_recordings_are_filled_up(checkpoints):
+    for kind in ("wav2vec2", "whisper"):
+        encoder = PretrainedEncoder(str(checkpoints(kind)), download=False).eval()
+        assert encoder(speech(0.001)).isfinite().all()
+
+
+def test_layers_are_computed_once_and_kept(checkpoints, training, monkeypatch):
+    encoder = PretrainedEncoder(str(checkpoints("wav2vec2")), download=False).eval()
+    first = LayerCache(encoder, training.store).layers(training.recordings)
+    monkeypatch.setattr(PretrainedEncoder, "forward", lambda *a: pytest.fail("computed again"))
+    again = LayerCache(encoder, training.store).layers(training.recordings)
+    assert torch.equal(first, again)
+    with torch.no_grad():
+        next(encoder.parameters()).add_(1.0)
+    with pytest.raises(pytest.fail.Exception, match="computed again"):
+        LayerCache(encoder, training.store).layers(training.recordings)
+
+
+def test_fine_tuning_leaves_the_convolutions_alone_and_changes_the_rest(checkpoints, training):
+    system = create_classical("wav2vec2", weights=str(checkpoints("wav2vec2")), epochs=1, batch_size=4)
+    before = {name: value.clone() for name, value in system.encoder.network.state_dict().items()}
+    system.fit(training, training, 3, 0)
+    after = system.encoder.network.state_dict()
+    changed = {name for name, value in before.items() if not torch.equal(value, after[name])}
+    assert any(name.startswith("encoder.layers.1") for name in changed)
+    assert not any(name.startswith("feature_extractor") for name in changed)
+
+
+def test_task_adaptation_moves_the_weights_without_labels(checkpoints, training):
+    weights = str(checkpoints("wav2vec2"))
+    plain = create_classical("wav2vec2", weights=weights, epochs=1, learning_rate=1e-12)
+    adapted = create_classical(
+        "wav2vec2_task_adapted", weights=weights, epochs=1, learning_rate=1e-12, pretraining_epochs=1,
+        pretraining_rate=1e-2,
+    )  # fmt: skip
+    for system in (plain, adapted):
+        system.fit(training, training, 3, 0)
+    name = "encoder.layers.0.attention.k_proj.weight"
+    moved = adapted.encoder.network.state_dict()[name] - plain.encoder.network.state_dict()[name]
+    assert moved.abs().max() > 1e-3
+
+
+def test_masks_and_negatives_are_what_they_should_be():
+    generator = np.random.default_rng(0)
+    mask = masked_frames(60, generator)
+    assert mask.sum() >= SPAN
+    chosen = others(mask, generator)
+    assert mask[chosen[mask]].all(), "only masked frames are told from masked frames"
+    assert (chosen[mask] != np.flatnonzero(mask)[:, None]).all(), "never the frame itself"
+
+
+def test_weights_that_are_not_at_hand(tmp_path, monkeypatch, checkpoints):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(
+        ConfigError, match=r"weights of facebook/wav2vec2-base are not at hand; 'hf download facebook"
+    ):
+        create_classical("wav2vec2")
+    with pytest.raises(ConfigError, match="no such folder; name the folder of a checkpoint"):
+        create_classical("wav2vec2", weights=str(tmp_path / "nowhere"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ConfigError, match="is no checkpoint with safetensors"):
+        create_classical("wav2vec2", weights=str(tmp_path / "empty"))
+    with pytest.raises(ConfigError, match="is no encoder of speech, found bert"):
+        create_classical("wav2vec2", weights=str(checkpoints("bert")))
+    with pytest.raises(ConfigError, match=r"model.mode = 'task_adapted' is for wav2vec2, found hubert"):
+        create_classical("wav2vec2_task_adapted", weights=str(checkpoints("hubert")))
+
+
+def test_another_rate_is_refused(checkpoints):
+    encoder = PretrainedEncoder(str(checkpoints("wav2vec2")), download=False)
+    with pytest.raises(ConfigError, match=r"audio.sample_rate = 8000: these encoders know 16000 Hz; set it"):
+        encoder(Waveform(np.zeros(8000, np.float32), 8000))
