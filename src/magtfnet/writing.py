@@ -14,7 +14,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
     Where writing fails, what stood there before stands there still.
     """
-    temporary = path.with_name(f".{path.name}.part")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield temporary
         os.replace(temporary, path)

@@ -233,7 +233,7 @@ def test_a_full_disk_in_the_middle_is_resumed_later(cli, synthetic_root, monkeyp
 
     monkeypatch.setattr("magtfnet.training.checkpoint.torch.save", full)
     assert_refused(
-        cli(*command), "checkpoint.pt.part: No space left on device; free some space or choose another folder"
+        cli(*command), ".part: No space left on device; free some space or choose another folder"
     )
     assert not list((tmp_path / "run").glob("*.part"))
     monkeypatch.undo()
@@ -353,6 +353,10 @@ def test_stereo_where_it_is_refused(train, tmp_path, synthetic_root):
         (["--corpus", "emodb=nowhere"], ["nowhere: no such file or folder; expected the root of emodb"]),
         (["--corpus", "imocap=x"], ["unknown corpus 'imocap'"]),
         (["--corpus", "emodb=x", "--tables", "two"], ["--tables 'two' are not numbers separated by commas"]),
+        (
+            ["--corpus", "emodb=x", "--only", "casai=first"],
+            ["--only casai=first without its corpus; give --corpus"],
+        ),
         (["--corpus", "emodb=x", "--folds", "emodb"], ["--folds 'emodb' is not of the form NAME=PATH"]),
         ([], ["Missing option '--corpus'"]),
     ],
@@ -368,11 +372,11 @@ def test_a_table_nobody_can_reproduce(cli, tmp_path, synthetic_root):
         "--corpus",
         f"synthetic={synthetic_root}",
         "--tables",
-        "2,4",
+        "2,7",
         "--out",
         tmp_path / "out",
     )
-    assert_refused(cli(*command), "table 4 cannot be reproduced, expected some of 1, 2, 3, 5, 6")
+    assert_refused(cli(*command), "table 7 cannot be reproduced, expected some of 1, 2, 3, 4, 5, 6")
     assert not (tmp_path / "out").exists()
 
 

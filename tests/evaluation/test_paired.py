@@ -65,28 +65,56 @@ def test_other_runs_or_utterances_are_refused():
 def test_runs_are_chance_too():
     """Where one run is good and the other bad for all utterances, the interval spans both."""
     right = report({"a": [1] * 50, "b": [0] * 50}, ["anger"] * 50)
-    assert scores(right).weighted.interval == (0, 1)
+    low, high = scores(right).weighted.interval
+    assert low < 0.05
+    assert high > 0.95
     one = report({"a": [1] * 25 + [0] * 25}, ["anger"] * 50)
     low, high = scores(one).weighted.interval
     assert 0.3 < low < 0.4
     assert 0.6 < high < 0.7
 
 
-def test_the_interval_covers_what_is_true():
-    """Of 60 simulated comparisons without a difference, some 95 % of the intervals hold zero, and p is seldom small."""
+def simulated(generator, design, run_effect, gain=0.0):
+    """Two aggregates over 200 utterances of unequal hardness, ours better by ``gain`` in the chance of each."""
+    hardness = generator.uniform(0.25, 0.85, size=200)
+    emotions = generator.permutation(["anger", "neutral"] * 100).tolist()
+    tested = np.array_split(generator.permutation(200), 5)
+    reports = []
+    for better in (gain, 0.0):
+        runs = {}
+        for number in range(5):
+            luck = generator.normal(0, run_effect)
+            right = generator.random(200) < np.clip(hardness + better + luck, 0, 1)
+            here = tested[number] if design == "folds" else generator.permutation(200)[:40]
+            if design != "folds":
+                here = np.random.default_rng(number).permutation(200)[:40]  # the same for both
+            rows = []
+            for i in here:
+                other = CLASSES[1 - CLASSES.index(emotions[i])]
+                said = emotions[i] if right[i] else other
+                rows.append(ScoredUtterance(f"u{i}", None, emotions[i], said, (0.5, 0.5), str(number)))
+            runs[str(number)] = EvaluationReport(CLASSES, tuple(rows))
+        reports.append(AggregateReport(runs))
+    return reports
+
+
+@pytest.mark.parametrize("run_effect", [0.0, 0.05])
+@pytest.mark.parametrize("design", ["folds", "splits"])
+def test_intervals_are_neither_too_narrow_nor_too_wide(design, run_effect):
+    """Of 120 simulated comparisons without a difference, 1 to 16 are called significant at 5 % (6 are expected)."""
     generator = np.random.default_rng(3)
-    held, small = 0, 0
-    for _ in range(60):
-        hardness = generator.uniform(0.2, 0.9, size=60)
-        draw = [
-            {name: (generator.random(60) < hardness).astype(int) for name in ("a", "b", "c")}
-            for _ in range(2)
-        ]
-        found = difference(*(report(runs, ["anger", "neutral"] * 30) for runs in draw)).weighted
-        held += found.interval[0] <= 0 <= found.interval[1]
-        small += found.p_value < 0.05
-    assert held >= 54
-    assert small <= 6
+    found = [difference(*simulated(generator, design, run_effect)).weighted for _ in range(120)]
+    assert 1 <= sum(one.p_value < 0.05 for one in found) <= 16
+    half_widths = np.mean([(one.interval[1] - one.interval[0]) / 2 for one in found])
+    spread = np.std([one.value for one in found])
+    assert 0.8 < half_widths / (1.96 * spread) < 1.25
+
+
+def test_unweighted_intervals_are_right_too():
+    generator = np.random.default_rng(5)
+    found = [difference(*simulated(generator, "folds", 0.0)).unweighted for _ in range(120)]
+    half_widths = np.mean([(one.interval[1] - one.interval[0]) / 2 for one in found])
+    assert 0.8 < half_widths / (1.96 * np.std([one.value for one in found])) < 1.25
 
 
 def test_a_clear_difference_is_found():

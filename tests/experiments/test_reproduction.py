@@ -7,6 +7,7 @@ import pytest
 from tiny_model import TINY
 
 from magtfnet import ConfigError, list_models, load_config, load_corpus
+from magtfnet.classical import CLASSICAL
 from magtfnet.corpora.synthetic import write_corpus
 from magtfnet.evaluation import EvaluationReport
 from magtfnet.evaluation.document import Document, Section, markdown_table
@@ -46,7 +47,7 @@ def folds(emodb, tmp_path_factory):
 
 def test_every_row_is_a_registered_model_and_has_the_papers_figures():
     models = {row.model for table in TABLES.values() for row in table.rows}
-    assert models <= set(list_models())
+    assert models <= {*list_models(), *CLASSICAL}
     assert {model for claim in CLAIMS for model in (claim.better, claim.worse)} <= models
     assert [row.paper for row in TABLES[2].rows[::2]] == [
         (68.52, 63.71), (70.37, 70.62), (75.93, 76.56), (77.78, 74.71), (83.33, 79.11),
@@ -76,8 +77,8 @@ def test_what_is_planned(emodb, folds):
 
 
 def test_wishes_that_cannot_be_met_are_refused(emodb):
-    with pytest.raises(ConfigError, match="table 4 cannot be reproduced, expected some of 1, 2, 3, 5, 6"):
-        Request({"emodb": emodb}, (2, 4))
+    with pytest.raises(ConfigError, match="table 7 cannot be reproduced, expected some of 1, 2, 3, 4, 5, 6"):
+        Request({"emodb": emodb}, (2, 7))
     with pytest.raises(ConfigError, match=r"folds of 'casia' without its corpus; give --corpus casia=ROOT"):
         Request({"emodb": emodb}, folds={"casia": "x"})
 
@@ -187,12 +188,42 @@ def test_a_protocol_that_a_corpus_cannot_satisfy_is_told(tmp_path, feature_cache
     ],
 )
 def test_verdicts(value, p, words):
-    claim = Claim("A beats B", "a", "b", 5.0)
+    claim = Claim("A beats B", "a", "b", ())
     assert verdict(
-        claim, Estimate(value, (0.01, 0.02), p), p
+        claim, 5.0, Estimate(value, (0.01, 0.02), p), p
     ) == f"A beats B (paper: +5.00 points): {words}" + (
         "." if "(" in words else f" (95 % interval 1.00 to 2.00, p = {p:.3f})."
     )
+
+
+def test_claims_are_of_the_corpus_at_hand():
+    by_text = {claim.text: claim for claim in CLAIMS}
+    slices = by_text["Whole utterances beat slices of one length"]
+    assert (slices.paper("emodb"), slices.paper("iemocap"), slices.paper("casia")) == (1.85, 9.15, None)
+    together = by_text["MAG encoder and Transformer together beat MAG-BLSTM"]
+    assert (together.paper("emodb"), together.paper("iemocap")) == (7.4, -0.68)
+    assert by_text["The LLD branch helps"].paper("emodb") == 18.53
+    assert by_text["The LLD branch helps"].paper("iemocap") is None
+    told = verdict(slices, None, Estimate(0.1, (0.01, 0.2), 0.01), 0.01)
+    assert "the paper has no figure for this corpus" in told
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("model.lld_input=frames", "model.lld_input is set by the tables' rows"),
+        ("model.name=tim_net", "model.name is set by the tables' rows"),
+        ("protocol.folds=3", r"protocol.\* is set by the command"),
+        ("model.num_heads=3", "must be a multiple of num_heads 3"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused_before_anything_is_trained(
+    emodb, tmp_path, feature_cache, override, message
+):
+    config = load_config(None, [*TINY, override])
+    with pytest.raises(ConfigError, match=message):
+        reproduce(Request({"emodb": emodb}, (5,), 1), tmp_path / "out", config, cache=feature_cache)
+    assert not (tmp_path / "out").exists()
 
 
 def test_documents_read_the_same_in_both_forms():

@@ -10,7 +10,8 @@ import pytest
 from optuna.trial import TrialState
 from tiny_model import TINY
 
-from magtfnet import ConfigError, RunDirectoryError, load_config
+from magtfnet import ConfigError, RunDirectoryError, load_config, load_corpus
+from magtfnet.corpora.synthetic import write_corpus
 from magtfnet.experiments import search as searching
 from magtfnet.experiments import search_report
 from magtfnet.experiments.cross_validation import plan
@@ -131,6 +132,11 @@ def test_ranges_are_searched_and_more_trials_may_follow(synthetic, tmp_path, fea
         jobs=1,
     )
     assert [trial.params for trial in four[:3]] == [trial.params for trial in three]
+    assert len({trial.params["training.learning_rate"] for trial in four}) == 4, "no point is drawn again"
+    fewer = SearchPlan(space, "tpe", 2)
+    assert (
+        len(search(synthetic, tmp_path / "s", CONFIG, fewer, resume=True, cache=feature_cache, jobs=1)) == 4
+    )
     for trial in four:
         assert 1e-4 <= trial.params["training.learning_rate"] <= 1e-2
         assert trial.params["model.d_model"] in (16, 24, 32)
@@ -164,11 +170,20 @@ def test_a_trial_behind_the_median_is_given_up(synthetic, tmp_path, feature_cach
     config = CONFIG.model_copy(
         update={"training": CONFIG.training.model_copy(update={"epochs": 4, "patience": 4})}
     )
-    trials = search(synthetic, tmp_path / "s", config, SearchPlan(space), cache=feature_cache, jobs=1)
+    trials = search(
+        synthetic, tmp_path / "s", config, SearchPlan(space, prune=True), cache=feature_cache, jobs=1
+    )
     given_up = [trial for trial in trials if trial.state == TrialState.PRUNED]
     assert given_up
     assert {trial.params["training.learning_rate"] for trial in given_up} == {1e-9}
     assert "behind the median at epoch" in given_up[0].user_attrs["why"]
+
+
+def test_keys_that_clash_are_given_up_and_the_rest_goes_on(synthetic, tmp_path, feature_cache):
+    space = SearchSpace({"model.kernel_sizes": ("x", "y")})
+    trials = search(synthetic, tmp_path / "s", CONFIG, SearchPlan(space), cache=feature_cache, jobs=1)
+    assert [trial.state for trial in trials] == [TrialState.PRUNED] * 2
+    assert "model.kernel_sizes" in trials[0].user_attrs["why"]
 
 
 def test_no_test_utterance_is_even_extracted(synthetic, tmp_path):
@@ -193,8 +208,18 @@ def test_only_one_search_works_in_a_folder(grid, synthetic, feature_cache):
         search(synthetic, folder, CONFIG, SearchPlan(SPACE), resume=True, cache=feature_cache)
 
 
-def test_other_settings_are_not_mixed(grid, synthetic, feature_cache):
+def test_other_settings_are_not_mixed(grid, synthetic, feature_cache, tmp_path):
     _, folder = grid
+    write_corpus(
+        tmp_path / "other", speakers=4, sentences=4, emotions=("anger", "neutral", "sadness"), takes=1, seed=9
+    )
+    other = load_corpus("synthetic", tmp_path / "other")
+    with pytest.raises(RunDirectoryError, match="began with development_parts"):
+        search(other, folder, CONFIG, SearchPlan(SPACE), resume=True, cache=feature_cache)
+    with pytest.raises(ConfigError, match="'functionals_gbm' chooses its own settings on validation data"):
+        search(
+            synthetic, tmp_path / "n", load_config(None, ["model.name=functionals_gbm"]), SearchPlan(SPACE)
+        )
     other = SearchSpace({"model.dropout": (0.1, 0.2)})
     with pytest.raises(RunDirectoryError, match="began with search"):
         search(synthetic, folder, CONFIG, SearchPlan(other), resume=True, cache=feature_cache)
@@ -235,6 +260,11 @@ def test_a_space_is_read(tmp_path):
         ("[space]", r"expected one section \[space\]"),
         ("[space", "not TOML"),
         ('[space]\n"training.batchsize" = [8]', "unknown configuration key 'training.batchsize'"),
+        (
+            '[space]\n"features.log_mel.n_mels" = [40, 64]',
+            "cannot be searched, expected keys of training and model",
+        ),
+        ('[space]\n"model.name" = ["tim_net", "magtf_net"]', "'model.name' cannot be searched"),
         ('[space]\n"training.batch_size" = [1]', "training.batch_size = 1"),
         ('[space]\n"training.batch_size" = []', "neither a list of different values nor"),
         ('[space]\n"training.batch_size" = [8, 8]', "neither a list of different values nor"),

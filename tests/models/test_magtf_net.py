@@ -13,7 +13,7 @@ def test_models_are_found_by_name():
     assert "magtf_net" in list_models()
     with pytest.raises(
         UnknownNameError,
-        match=r"unknown model 'nope', expected one of cnn_blstm, .*magtf_net, magtf_net_frames",
+        match=r"unknown model 'nope', expected one of acrnn_3d, .*magtf_net, magtf_net_frames",
     ):
         create_model("nope", num_classes=4)
     with pytest.raises(ValueError, match="model 'magtf_net' is registered twice"):
@@ -86,3 +86,17 @@ def test_variants_are_what_they_say():
 def test_refused_values_are_named(overrides, message):
     with pytest.raises(ConfigError, match=message):
         create_model("magtf_net", **({"num_classes": 4} | overrides))
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides", "message"),
+    [
+        ("magtf_net_without_lld", {"lld_input": "functionals"}, "this system has 'none'; name another model"),
+        ("magtf_net_kernels_3", {"kernel_sizes": [5]}, r"this system has \(3,\)"),
+        ("cnn_blstm", {"context": "transformer"}, "this system has 'blstm'"),
+    ],
+)
+def test_a_named_system_stays_what_it_is(name, overrides, message):
+    with pytest.raises(ConfigError, match=message):
+        create_model(name, num_classes=4, **overrides)
+    create_model("magtf_net_kernels_3", num_classes=4, kernel_sizes=[3])

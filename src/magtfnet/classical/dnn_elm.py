@@ -109,20 +109,19 @@ class DnnElm(ClassicalSystem):
     def _vectors(self, data: TrainingData) -> Floats:
         """Return the representation of each utterance."""
         rows: list[Floats] = [np.zeros(0)] * len(data)
-        for indices, hidden, probabilities, lengths in self.network.outputs(data):
-            for row, (index, length) in enumerate(zip(indices, lengths.tolist(), strict=True)):
-                said = probabilities[row, :length].double().numpy()
-                kinds = {
-                    "hidden": [hidden[row, :length].double().numpy().mean(axis=0)],
-                    "probabilities": [
-                        said.max(axis=0),
-                        said.min(axis=0),
-                        said.mean(axis=0),
-                        (said > CONFIDENT).mean(axis=0),
-                    ],
-                }
-                chosen = kinds if self.config.representation == "both" else [self.config.representation]
-                rows[index] = np.concatenate([part for kind in chosen for part in kinds[kind]])
+        for index, hidden, probabilities in self.network.outputs(data):
+            said = probabilities.double().numpy()
+            kinds = {
+                "hidden": [hidden.double().numpy().mean(axis=0)],
+                "probabilities": [
+                    said.max(axis=0),
+                    said.min(axis=0),
+                    said.mean(axis=0),
+                    (said > CONFIDENT).mean(axis=0),
+                ],
+            }
+            chosen = kinds if self.config.representation == "both" else [self.config.representation]
+            rows[index] = np.concatenate([part for kind in chosen for part in kinds[kind]])
         return np.stack(rows)
 
 

@@ -5,6 +5,7 @@ validation part end the training.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import cast
 
@@ -46,20 +47,21 @@ class FrameNetwork:
     def fit(self, training: TrainingData, validation: TrainingData, num_classes: int, seed: int) -> None:
         """Learn; standardisation is that of the training part's frames."""
         self._standardise(training)
-        frames, targets = self._examples(training)
-        held_out, held_out_targets = self._examples(validation)
+        learnt, held_out = self._examples(training), self._examples(validation)
         with seeded(seed):
-            self._build(frames.shape[1], num_classes)
+            self._build(learnt.width, num_classes)
             optimizer = torch.optim.Adam(self.network.parameters(), lr=self.config.learning_rate)
             best, since, kept = float("inf"), 0, self._weights()
             for _ in range(self.config.epochs):
                 self.network.train()
-                for indices in torch.split(torch.randperm(len(frames)), BATCH):
-                    loss = functional.cross_entropy(self.network(frames[indices]), targets[indices])
+                for indices in torch.split(torch.randperm(len(learnt.targets)), BATCH):
+                    loss = functional.cross_entropy(
+                        self.network(learnt.windows(indices)), learnt.targets[indices]
+                    )
                     optimizer.zero_grad()
                     loss.backward()  # type: ignore[no-untyped-call]
                     optimizer.step()
-                score = self._loss(held_out, held_out_targets)
+                score = self._loss(held_out)
                 since = 0 if score < best else since + 1
                 if score < best:
                     best, kept = score, self._weights()
@@ -74,11 +76,13 @@ class FrameNetwork:
         return sum(parameter.numel() for parameter in self.network.parameters())
 
     @torch.no_grad()
-    def outputs(self, data: TrainingData) -> Iterator[tuple[list[int], Tensor, Tensor, Tensor]]:
-        """Yield indices, hidden layer (B, T, H), probabilities (B, T, K) and lengths (B,), a piece at a time."""
+    def outputs(self, data: TrainingData) -> Iterator[tuple[int, Tensor, Tensor]]:
+        """Yield of each utterance its index, the hidden layer (T, H) and the probabilities (T, K) of its frames."""
         for indices, frames, lengths in pieces(data):
-            hidden = self.hidden(self._windows(frames, lengths))
-            yield indices, hidden, cast("Tensor", self.last(hidden)).softmax(dim=-1), lengths
+            for index, utterance, length in zip(indices, frames, lengths.tolist(), strict=True):
+                standard = self._standard(utterance[:length])
+                hidden = self.hidden(standard[self._neighbours(length)].flatten(1))
+                yield index, hidden, cast("Tensor", self.last(hidden)).softmax(dim=-1)
 
     def _build(self, inputs: int, num_classes: int) -> None:
         widths = (inputs, *self.config.layers)
@@ -93,32 +97,58 @@ class FrameNetwork:
         return {name: value.clone() for name, value in self.network.state_dict().items()}
 
     @torch.no_grad()
-    def _loss(self, frames: Tensor, targets: Tensor) -> float:
+    def _loss(self, examples: "Examples") -> float:
         self.network.eval()
-        return float(functional.cross_entropy(self.network(frames), targets))
+        total = 0.0
+        for indices in torch.split(torch.arange(len(examples.targets)), BATCH):
+            logits = self.network(examples.windows(indices))
+            total += float(functional.cross_entropy(logits, examples.targets[indices], reduction="sum"))
+        return total / len(examples.targets)
 
     def _standardise(self, data: TrainingData) -> None:
         real = torch.cat([f[i, :n] for _, f, lengths in pieces(data) for i, n in enumerate(lengths.tolist())])
         self.mean, self.deviation = real.mean(dim=0), real.std(dim=0).clamp(min=1e-6)
 
-    def _windows(self, frames: Tensor, lengths: Tensor) -> Tensor:
-        """Return each frame with its neighbours, (B, T, (2 * context + 1) * F); an utterance's ends go on."""
-        places = torch.arange(frames.shape[1])
-        standard = (frames - self.mean) / self.deviation
-        around = []
-        for step in range(-self.config.context, self.config.context + 1):
-            source = torch.minimum((places + step).clamp(min=0).unsqueeze(0), (lengths - 1).unsqueeze(1))
-            around.append(standard.gather(1, source.unsqueeze(-1).expand_as(standard)))
-        return torch.cat(around, dim=-1)
+    def _standard(self, frames: Tensor) -> Tensor:
+        return (frames - self.mean) / self.deviation
 
-    def _examples(self, data: TrainingData) -> tuple[Tensor, Tensor]:
-        """Return windows (S, features) of some frames of every utterance and their classes (S,)."""
-        windows, targets = [], []
+    def _neighbours(self, length: int) -> Tensor:
+        """Return the places of each frame's neighbours, (T, 2 * context + 1); an utterance's ends go on."""
+        steps = torch.arange(-self.config.context, self.config.context + 1)
+        return (torch.arange(length).unsqueeze(1) + steps).clamp(0, length - 1)
+
+    def _examples(self, data: TrainingData) -> "Examples":
+        """Return some frames of every utterance with their neighbours and their classes."""
+        flat, places, targets, first = [], [], [], 0
         for indices, frames, lengths in pieces(data):
-            for row, (index, length) in enumerate(zip(indices, lengths.tolist(), strict=True)):
-                alone = self._windows(frames[row : row + 1, :length], lengths[row : row + 1])[0]
-                chosen = alone[self.config.step // 2 :: self.config.step]
-                chosen = chosen if len(chosen) else alone[:1]
-                windows.append(chosen)
+            for index, utterance, length in zip(indices, frames, lengths.tolist(), strict=True):
+                chosen = self._neighbours(length)[min(self.config.step // 2, length - 1) :: self.config.step]
+                flat.append(self._standard(utterance[:length]))
+                places.append(first + chosen)
                 targets.append(data.targets[index].expand(len(chosen)))
-        return torch.cat(windows), torch.cat(targets)
+                first += length
+        return Examples(torch.cat(flat), torch.cat(places), torch.cat(targets))
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Frames to learn from; their windows, 25 times as large, are made batch by batch.
+
+    Args:
+        frames: all frames of all utterances, (S, F).
+        places: of each example and its neighbours among these, (N, 2 * context + 1).
+        targets: the class of each example, (N,).
+    """
+
+    frames: Tensor
+    places: Tensor
+    targets: Tensor
+
+    @property
+    def width(self) -> int:
+        """The numbers of a window."""
+        return self.places.shape[1] * self.frames.shape[1]
+
+    def windows(self, indices: Tensor) -> Tensor:
+        """Return the windows of some examples, (B, width)."""
+        return self.frames[self.places[indices]].flatten(1)

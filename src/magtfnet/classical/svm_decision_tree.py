@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from pydantic import Field
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -104,8 +105,8 @@ class SvmDecisionTree(ClassicalSystem):
     def _kinds(self, data: TrainingData) -> list[Floats]:
         """Return acoustic and deep statistics of each utterance."""
         deep = np.zeros((len(data), len(STATISTICS) * self.config.layers[-1]))
-        for indices, hidden, _, lengths in self.network.outputs(data):
-            deep[indices] = functionals(hidden, lengths, STATISTICS).double().numpy()
+        for index, hidden, _ in self.network.outputs(data):
+            deep[index] = functionals(hidden[None], torch.tensor([len(hidden)]), STATISTICS).double().numpy()
         return [utterance_vectors(data), deep]
 
     def _standard(self, kinds: list[Floats]) -> list[Floats]:
@@ -136,8 +137,10 @@ class SvmDecisionTree(ClassicalSystem):
             return own.score
 
         population = generator.uniform(0.05, 0.95, size=self.config.population)
-        for _ in range(self.config.generations):
+        for generation in range(self.config.generations):
             ranked = population[np.argsort([-fitness(weight)[0] for weight in population], kind="stable")]
+            if generation == self.config.generations - 1:
+                break
             parents = ranked[: max(2, len(ranked) // 2)]
             pairs = generator.choice(parents, size=(len(population) - 1, 2))
             share = generator.random(len(pairs))

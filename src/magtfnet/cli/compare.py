@@ -96,6 +96,10 @@ def compare(
     words += [f"--weights {name}=DIR" for name in checkpoints]
     words += [f"--fold {fold}"] if fold is not None else []
     words += [f"--only {only}"] if only else []
+    words += [f"--seed {seed}"] if seed else []
+    words += [f"--labels {labels.name}"] if labels else []
+    words += ["--allow-incomplete"] if allow_incomplete else []
+    words += ["--config FILE"] if config else []
     words += [f"--set {override}" for override in overrides or []]
     document = report(copy, settings.protocol.name, compared, missing, " ".join(words))
     write_whole(out / "compare.html", document.html())

@@ -63,6 +63,11 @@ def reproduce(
     roots, paths = named_paths("--corpus", corpus), named_paths("--folds", folds or [])
     parts = {name: str(part) for name, part in named_paths("--only", only or []).items()}
     numbers = _numbers(tables)
+    for name in parts:
+        if name not in roots:
+            raise ConfigError(
+                f"--only {name}={parts[name]} without its corpus; give --corpus {name}=ROOT too"
+            )
     RunDirectory(out).refuse_if_there(resume=resume)
 
     from magtfnet.cli.announce import TerminalAnnounce
@@ -98,7 +103,7 @@ def reproduce(
             announce=TerminalAnnounce(progress),
         )
     say(f"{sum(len(report.runs) for report in result.reports.values())} runs in {out}")
-    page = write(result, out, _command(request, only or [], overrides or []))
+    page = write(result, out, _command(request, only or [], overrides or [], config, allow_incomplete))
     for warning in result.refused.values():
         say(f"left out: {warning}")
     show(f"report: {page}")
@@ -114,7 +119,13 @@ def _numbers(tables: str) -> tuple[int, ...]:
         ) from None
 
 
-def _command(request: "reproduction.Request", only: Sequence[str], overrides: Sequence[str]) -> str:
+def _command(
+    request: "reproduction.Request",
+    only: Sequence[str],
+    overrides: Sequence[str],
+    config: Path | None,
+    allow_incomplete: bool,
+) -> str:
     """Return the command that made a report, with ROOT for the folders of this machine."""
     words = ["magtfnet reproduce", *(f"--corpus {name}=ROOT" for name in request.corpora)]
     words += [f"--tables {','.join(map(str, request.tables))}", f"--seeds {request.seeds}"]
@@ -122,4 +133,6 @@ def _command(request: "reproduction.Request", only: Sequence[str], overrides: Se
     words += [f"--only {part}" for part in only]
     words += [] if request.speakers_apart else ["--no-speakers-apart"]
     words += ["--quick"] if request.quick else []
+    words += ["--allow-incomplete"] if allow_incomplete else []
+    words += ["--config FILE"] if config else []
     return " ".join([*words, *(f"--set {override}" for override in overrides)])

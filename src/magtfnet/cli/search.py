@@ -37,7 +37,9 @@ def search(
             help="Whose split is used; speaker_independent_k_fold unless the configuration says else."
         ),
     ] = None,
-    prune: Annotated[bool, typer.Option(help="Give up trials that fall behind the median.")] = True,
+    prune: Annotated[
+        bool | None, typer.Option(help="Give up trials that fall behind the median; only tpe's if not said.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of split, weights and sampler.")] = 0,
     fold: Annotated[int, typer.Option(min=0, help="Of the protocol, where it has several.")] = 0,
     config: Annotated[
@@ -96,11 +98,17 @@ def search(
         return
     show(f"best of {len(ended)}: {_line(winner)}")
     show(f"configuration: {out / 'best.toml'}")
+    if settings.protocol.name != "speaker_dependent_8_1_1":
+        say(
+            f"note: who was searched on is tested in other folds; score the configuration on fold {fold} alone"
+        )
     show(f"report: {out / 'search.html'}")
 
 
 def _line(trial: "FrozenTrial") -> str:
     point = ", ".join(f"{key} = {value}" for key, value in trial.params.items())
-    why = trial.user_attrs.get("why")
+    from magtfnet.experiments.search import WHY
+
+    why = trial.user_attrs.get(WHY)
     scored = f"given up, {why}" if why else f"validation WA {100 * float(trial.value or 0):.2f} %"
     return f"trial {trial.number}: {scored} ({point})"

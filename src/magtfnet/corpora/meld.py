@@ -6,7 +6,6 @@ extracted to ``dia0_utt0.wav`` beside them. Two clips of the original cannot be 
 which leaves 13706. Speakers' names are as the tables spell them. A session is an episode.
 """
 
-import csv
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ from magtfnet.corpora.base import (
     register_corpus,
     unwrapped,
 )
+from magtfnet.corpora.sheets import read_sheet
 from magtfnet.errors import CorpusLayoutError, CorpusRootError
 from magtfnet.labels import Emotion
 
@@ -102,8 +102,8 @@ def _read_division(root: Path, table: Path, division: str) -> Iterator[Utterance
             yield Utterance(
                 id=f"{stem}-{division}",
                 path=path,
-                emotion=EMOTIONS[row["Emotion"].strip().lower()].value,
-                speaker=row["Speaker"].strip(),
+                emotion=EMOTIONS[row["Emotion"].lower()].value,
+                speaker=row["Speaker"],
                 session=f"S{int(row['Season']):02d}E{int(row['Episode']):02d}",
             )
     for path in clips.values():
@@ -132,17 +132,12 @@ def _clips(root: Path, division: str) -> dict[str, Path]:
 
 def _read_table(file: Path) -> Iterator[dict[str, str]]:
     """Yield the rows; some texts hold bytes that are no UTF-8."""
-    with file.open(newline="", encoding="utf-8-sig", errors="replace") as opened:
-        reader = csv.DictReader(opened, restval="")
-        found = reader.fieldnames or ()
-        if not set(COLUMNS) <= set(found):
-            raise CorpusLayoutError(file, f"columns {', '.join(found)}", f"the columns {', '.join(COLUMNS)}")
-        for row in reader:
-            numbers = [row[key].strip() for key in COLUMNS[2:]]
-            if row["Emotion"].strip().lower() not in EMOTIONS or not all(map(str.isdigit, numbers)):
-                raise CorpusLayoutError(
-                    file,
-                    f"line {reader.line_num} has emotion '{row['Emotion']}' and numbers {', '.join(numbers)}",
-                    f"one of {', '.join(EMOTIONS)}, and whole numbers: copy the table again",
-                )
-            yield row
+    for line, row in read_sheet(file, COLUMNS):
+        numbers = [row[key] for key in COLUMNS[2:]]
+        if row["Emotion"].lower() not in EMOTIONS or not all(map(str.isdecimal, numbers)):
+            raise CorpusLayoutError(
+                file,
+                f"line {line} has emotion '{row['Emotion']}' and numbers {', '.join(numbers)}",
+                f"one of {', '.join(EMOTIONS)}, and whole numbers: copy the table again",
+            )
+        yield row

@@ -4,7 +4,6 @@ Acted Polish: 9 actors, 90 sentences, 6 emotions, 4481 utterances, WAV. ``data.t
 file of ``samples/``, whose name, ``WR0_surprised_64.wav``, spells speaker, emotion and sentence.
 """
 
-import csv
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from magtfnet.corpora.base import (
     register_corpus,
     unwrapped,
 )
+from magtfnet.corpora.sheets import read_sheet
 from magtfnet.corpora.sources import Archive
 from magtfnet.errors import CorpusLayoutError
 from magtfnet.labels import Emotion
@@ -67,12 +67,8 @@ def read_nemo(root: Path) -> Iterator[Utterance | LeftOut]:
 
 def _read_table(file: Path) -> dict[str, dict[str, str]]:
     """Return the rows by file; texts hold quotation marks, and one column is indented by blanks."""
-    with file.open(newline="", encoding="utf-8-sig") as opened:
-        reader = csv.DictReader(opened, delimiter="\t", quoting=csv.QUOTE_NONE, restval="")
-        found = reader.fieldnames or ()
-        if not set(COLUMNS) <= set(found):
-            raise CorpusLayoutError(file, f"columns {', '.join(found)}", f"the columns {', '.join(COLUMNS)}")
-        return {row["file_id"].strip(): {key: row[key].strip() for key in COLUMNS} for row in reader}
+    sheet = read_sheet(file, COLUMNS, delimiter="\t", quoted=False)
+    return {row["file_id"]: row for _, row in sheet}
 
 
 def _utterance(path: Path, row: dict[str, str]) -> Utterance:

@@ -3,7 +3,9 @@
 Two models that were tested by the same runs (seeds or folds) on the same utterances are compared utterance by
 utterance. The bootstrap draws runs and utterances independently of each other, each with replacement, and
 weighs a prediction by how often both were drawn (the pigeonhole bootstrap: Owen, Annals of Applied Statistics
-2007), since an utterance is hard in every run and a run is good or bad for every utterance.
+2007), since an utterance is hard in every run and a run is good or bad for every utterance. By itself it counts
+the chance of a single prediction up to three times; its draws are therefore drawn in to the two-way clustered
+standard error (Cameron, Gelbach, Miller, JBES 2011).
 """
 
 from collections.abc import Iterator, Sequence
@@ -101,7 +103,20 @@ class _Table:
             drawn.append(self._means(values, *weights))
         draws = np.concatenate(drawn)
         draws = draws[~np.isnan(draws[:, 0])]  # few runs and few utterances may not meet
-        return Estimates(*(_estimate(float(value), of) for value, of in zip(whole, draws.T, strict=True)))
+        errors = self._standard_errors(values)
+        return Estimates(
+            *(_estimate(float(v), of, e) for v, of, e in zip(whole, draws.T, errors, strict=True))
+        )
+
+    def _standard_errors(self, values: Floats) -> Floats:
+        """Return the two-way clustered standard errors of WA and UA, (2,)."""
+        counts = self.tested @ self.class_of  # (runs, K)
+        per_class = _quotient((values @ self.class_of).sum(axis=0), counts.sum(axis=0))  # (K,)
+        of_utterance = self.class_of @ np.stack((counts.sum(axis=0), per_class), axis=1)  # (utterances, 2)
+        mean = values.sum() / self.tested.sum()
+        weighted = (values - mean * self.tested) / self.tested.sum()
+        unweighted = (values - of_utterance[:, 1] * self.tested) / (of_utterance[:, 0] * len(per_class))
+        return np.array([_clustered(influence) for influence in (weighted, unweighted)])
 
     def _means(self, values: Floats, runs: Floats, utterances: Floats) -> Floats:
         """Return WA and UA (resamples, 2) where runs and utterances were drawn so often, (resamples, each)."""
@@ -113,6 +128,16 @@ class _Table:
             [_quotient(hits.sum(axis=1), seen.sum(axis=1)), _quotient(np.nansum(recalls, axis=1), there)],
             axis=1,
         )
+
+
+def _clustered(influence: Floats) -> float:
+    """Return the standard error of a sum of influences (runs, utterances): by runs, by utterances, less by both."""
+    by_run, by_utterance, by_both = (
+        float(np.sum(np.square(sums))) for sums in (influence.sum(axis=1), influence.sum(axis=0), influence)
+    )
+    runs = len(influence)
+    by_run *= runs / (runs - 1) if runs > 1 else 0.0
+    return float(np.sqrt(max(by_run + by_utterance - (by_both if runs > 1 else 0.0), by_utterance)))
 
 
 def _quotient(above: Floats, below: Floats | npt.NDArray[np.int64]) -> Floats:
@@ -140,7 +165,10 @@ def _times(generator: np.random.Generator, count: int, resamples: int) -> Floats
     )
 
 
-def _estimate(value: float, draws: Floats) -> Estimate:
+def _estimate(value: float, draws: Floats, error: float) -> Estimate:
+    """Return the percentiles of the draws, drawn in to the standard error."""
+    spread = float(draws.std())
+    draws = value + (draws - value) * (error / spread if spread > 0 else 1.0)
     low, high = np.quantile(draws, (0.025, 0.975))
     below, above = (1 + np.sum(draws <= 0)) / (1 + len(draws)), (1 + np.sum(draws >= 0)) / (1 + len(draws))
     return Estimate(value, (float(low), float(high)), min(1.0, 2 * float(min(below, above))))

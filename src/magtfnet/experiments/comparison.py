@@ -1,7 +1,6 @@
 """Any systems on the same folds: who is better, and what each costs."""
 
 import importlib.util
-import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from magtfnet.classical import CLASSICAL, pretrained
 from magtfnet.config import ExperimentConfig, ModelConfig
 from magtfnet.corpora import Corpus, Utterance
 from magtfnet.corpora.duplicates import find_duplicates
+from magtfnet.errors import ConfigError
 from magtfnet.evaluation import AggregateReport
 from magtfnet.experiments.cross_validation import plan
 from magtfnet.experiments.run_directory import RunDirectory
@@ -94,6 +94,8 @@ def compare(
     Raises:
         MagtfnetError: as ``train``.
     """
+    if config.model.name != REFERENCE:
+        raise ConfigError(f"model.name = '{config.model.name}' is no recipe; name systems with --models")
     given = {name: {"weights": str(folder)} for name, folder in (weights or {}).items()}
     names = list(dict.fromkeys([REFERENCE, *systems, *given]))
     configs = {name: _of(name, config, given.get(name, {})) for name in names}
@@ -103,7 +105,13 @@ def compare(
     directory.refuse_if_there(resume=resume)
     store = prepare_training(corpus, corpus, configs[REFERENCE], cache=cache, progress=announce.progress)
     runs = plan(corpus, config, [seed], fold, duplicates=find_duplicates(corpus))
-    facts = {"kind": "comparison", "corpus": corpus.name, "utterances": len(corpus), "seed": seed}
+    facts = {
+        "kind": "comparison",
+        "corpus": corpus.name,
+        "utterances": len(corpus),
+        "classes": list(corpus.labels.classes),
+        "seed": seed,
+    }
     directory.open(configs[REFERENCE], facts, resume=resume)
     trainings = [
         Training(corpus, run, out / name / run.name, configs[name], resume=True, store=store)
@@ -127,9 +135,7 @@ def _compared(name: str, runs: Sequence[TrainedRun], corpus: Corpus) -> Compared
     report = AggregateReport({run.name: run.report for run in runs})
     seconds = sum(row["seconds"] for run in runs for row in run.history) / len(runs)
     if name in CLASSICAL:
-        cost: Mapping[str, float] = json.loads((runs[0].folder / "metrics.json").read_text(encoding="utf-8"))[
-            "training"
-        ]
+        cost = RunDirectory(runs[0].folder).read_metrics()["training"]
         return Compared(
             name,
             report,

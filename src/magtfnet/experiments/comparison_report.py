@@ -27,9 +27,12 @@ COLUMNS = (
     "CPU ms for a second of speech",
 )
 HOW = (
-    "WA and UA in percent: mean ± standard deviation over runs. Intervals: bootstrap over utterances and runs "
-    f"together. p: two-sided, of the paired difference to {REFERENCE}, corrected by Holm's method. Prediction is timed "
-    "from the file to the probabilities. Training seconds are of trainings side by side, as they were run."
+    "WA and UA in percent: mean ± standard deviation over runs. Intervals and differences are of all predictions "
+    "together: a paired bootstrap over utterances and runs, drawn in to the two-way clustered standard error. p: "
+    f"two-sided, of the difference to {REFERENCE}, corrected by Holm's method. Prediction is timed from the file to "
+    "the probabilities, of networks one recording after another once all is trained, of classical systems 20 at once "
+    "right after their training: these figures tell orders of magnitude. Training seconds are of trainings side by "
+    "side, as they were run."
 )
 
 

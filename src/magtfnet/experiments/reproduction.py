@@ -16,7 +16,7 @@ from magtfnet.evaluation import AggregateReport, EvaluationReport
 from magtfnet.experiments.cross_validation import plan
 from magtfnet.experiments.paper_tables import FULL, TABLES
 from magtfnet.experiments.run_directory import RunDirectory
-from magtfnet.experiments.training_run import prepare_training
+from magtfnet.experiments.training_run import check_settings, prepare_training
 from magtfnet.experiments.trainings import Announce, PlannedRun, Training, choose_workers, do_all
 from magtfnet.features import FeatureStore
 
@@ -83,11 +83,11 @@ class Request:
         rows = [row.model for table in tables if corpus in table.corpora for row in table.rows]
         return list(dict.fromkeys([FULL, *rows]))
 
-    def protocols(self, corpus: Corpus) -> Iterator[ProtocolConfig]:
+    def protocols(self, name: str, corpus: Corpus) -> Iterator[ProtocolConfig]:
         """Yield the protocols for a corpus: the paper's, published folds where given, speakers apart."""
         yield ProtocolConfig(name=PAPERS_PROTOCOL)
-        if corpus.name in self.folds:
-            yield ProtocolConfig(name=PUBLISHED_FOLDS, file=str(self.folds[corpus.name]))
+        if name in self.folds:
+            yield ProtocolConfig(name=PUBLISHED_FOLDS, file=str(self.folds[name]))
         if self.speakers_apart:
             speakers = len({utterance.speaker for utterance in corpus})
             yield ProtocolConfig(name=SPEAKERS_APART, folds=max(2, min(FOLDS, speakers)))
@@ -144,6 +144,7 @@ def reproduce(
         MagtfnetError: as ``train``.
         WorkerError: a process was killed.
     """
+    refuse_what_tables_set(config)
     if request.quick:
         config = config.model_copy(update={"training": config.training.model_copy(update={"epochs": 1})})
     directory = RunDirectory(out)
@@ -153,6 +154,8 @@ def reproduce(
         for name, corpus in request.corpora.items()
     }
     studies, refused = plan_studies(request, config)
+    for planned in studies:
+        check_settings(planned.config, len(request.corpora[planned.study.corpus].labels))
     directory.open(config, {"kind": "rehearsal" if request.quick else "reproduction"}, resume=resume)
     work = [
         (study.study, _training(request, study, run, out, stores)) for study, run in in_best_order(studies)
@@ -167,13 +170,26 @@ def reproduce(
     return Reproduction(request, config, {s: AggregateReport(r) for s, r in runs.items()}, refused)
 
 
+def refuse_what_tables_set(config: ExperimentConfig) -> None:
+    """Refuse a configuration that names what the tables decide.
+
+    Raises:
+        ConfigError: the first such key.
+    """
+    fixed = {"encoder", "context", "lld_input", "graph_order", "kernel_sizes"} & config.model.overrides.keys()
+    if fixed or config.model.name != FULL:
+        raise ConfigError(f"model.{min(fixed, default='name')} is set by the tables' rows; leave it away")
+    if config.protocol != ProtocolConfig() and config.protocol.name != PAPERS_PROTOCOL:
+        raise ConfigError("protocol.* is set by the command; leave it away")
+
+
 def plan_studies(request: Request, config: ExperimentConfig) -> tuple[list[PlannedStudy], dict[str, str]]:
     """Return every study with its runs, and the protocols that a corpus cannot satisfy, with the reason."""
     studies: list[PlannedStudy] = []
     refused: dict[str, str] = {}
     for name, corpus in request.corpora.items():
         duplicates = find_duplicates(corpus)
-        for protocol in request.protocols(corpus):
+        for protocol in request.protocols(name, corpus):
             one = request.quick or protocol.name != PAPERS_PROTOCOL  # folds repeat a training by themselves
             seeds, fold = range(1 if one else request.seeds), 0 if request.quick else None
             settings = config.model_copy(update={"protocol": protocol})

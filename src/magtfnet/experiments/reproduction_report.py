@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 from magtfnet.classical import CLASSICAL
+from magtfnet.config import ModelConfig
 from magtfnet.corpora import Corpus
 from magtfnet.evaluation import AggregateReport
 from magtfnet.evaluation.document import Document, Section
@@ -18,8 +19,8 @@ from magtfnet.experiments.reproduction import (
     SPEAKERS_APART,
     Reproduction,
 )
-from magtfnet.models import create_model
 from magtfnet.models.cost import count_parameters, multiply_adds_per_second
+from magtfnet.recognizer.bundle import build
 
 COLUMNS = (
     "system",
@@ -42,9 +43,11 @@ PROTOCOLS = {
     SPEAKERS_APART: "nobody tested was heard in training or validation",
 }
 HOW = (
-    "WA and UA in percent: mean ± standard deviation over runs. Intervals: bootstrap over utterances and runs "
-    "together. p: two-sided, of the paired difference to the full system, corrected by Holm's method for the rows "
-    "of a table. With few runs an interval is rather too narrow than too wide."
+    "WA and UA in percent: mean ± standard deviation over runs. Intervals and differences are of all predictions "
+    "together: a paired bootstrap over utterances and runs, drawn in to the two-way clustered standard error. p: "
+    "two-sided, of the difference to the full system, corrected by Holm's method for the rows of a table; the claims "
+    "are a family of their own. With few runs an interval is rather too narrow than too wide, and new speakers vary "
+    "more than new utterances."
 )
 SIGNIFICANT = 0.05
 
@@ -66,7 +69,7 @@ class Comparison:
             for study, report in result.reports.items()
             if (study.corpus, study.protocol) == (corpus, protocol)
         }
-        self.overrides = result.config.model.overrides
+        self.config = result.config
 
     @cached_property
     def full(self) -> AggregateReport:
@@ -113,9 +116,11 @@ class Comparison:
         """Return parameters and multiply-adds; nothing for classical systems."""
         if name in CLASSICAL:
             return ["", ""]
-        overrides = self.overrides if name in OURS else {}
-        model = create_model(name, num_classes=len(self.corpus.labels), **overrides)
-        return [f"{count_parameters(model):,}", f"{multiply_adds_per_second(model) / 1e6:.1f}"]
+        overrides = self.config.model.overrides if name in OURS else {}
+        model_config = ModelConfig(name=name, **overrides)
+        model, _ = build(len(self.corpus.labels), self.config.audio, self.config.features, model_config)
+        rate = self.config.audio.sample_rate / self.config.features.stft.hop_length
+        return [f"{count_parameters(model):,}", f"{multiply_adds_per_second(model, rate) / 1e6:.1f}"]
 
     def classes(self) -> Section:
         """Return Table 3: the full system class by class, the paper's figures beside ours."""
@@ -143,7 +148,8 @@ class Comparison:
             return None
         found = [difference(self.reports[claim.better], self.reports[claim.worse]).weighted for claim in told]
         corrected = holm([estimate.p_value for estimate in found])
-        points = [verdict(*each) for each in zip(told, found, corrected, strict=True)]
+        paper = [claim.paper(self.corpus.name) for claim in told]
+        points = [verdict(*each) for each in zip(told, paper, found, corrected, strict=True)]
         text = f"By WA; p is corrected for these {len(told)} comparisons."
         return Section("Which of the paper's claims hold here", 3, [text], points)
 
@@ -207,7 +213,7 @@ def _missing(result: Reproduction) -> Iterator[Section]:
         yield Section("What is missing", 2, points=points)
 
 
-def verdict(claim: Claim, found: Estimate, corrected: float) -> str:
+def verdict(claim: Claim, paper: float | None, found: Estimate, corrected: float) -> str:
     """Say in a sentence whether a claim holds: the paired difference, its interval, its corrected p-value."""
     measured = (
         f"{signed(found.value)} points (95 % interval {percent_range(found.interval)}, p = {corrected:.3f})"
@@ -216,4 +222,5 @@ def verdict(claim: Claim, found: Estimate, corrected: float) -> str:
         said = "cannot be told here"
     else:
         said = "holds here" if found.value > 0 else "does not hold here: the opposite was found"
-    return f"{claim.text} (paper: {claim.paper:+.2f} points): {said}, {measured}."
+    told = "the paper has no figure for this corpus" if paper is None else f"paper: {paper:+.2f} points"
+    return f"{claim.text} ({told}): {said}, {measured}."

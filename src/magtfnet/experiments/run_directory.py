@@ -104,6 +104,18 @@ class RunDirectory:
         """Write ``metrics.json``, which completes the run."""
         self.write_text("metrics.json", _json(metrics))
 
+    def read_metrics(self) -> dict[str, Any]:
+        """Read what ``write_metrics`` wrote.
+
+        Raises:
+            RunDirectoryError: the file is damaged.
+        """
+        try:
+            metrics: dict[str, Any] = json.loads((self.path / "metrics.json").read_text(encoding="utf-8"))
+            return metrics
+        except (OSError, ValueError) as error:
+            raise RunDirectoryError(f"{self.path}: damaged ({error}); choose another --run-dir") from error
+
     def write_history(self, history: Sequence[Mapping[str, float]]) -> None:
         """Write a row per epoch."""
         file = io.StringIO()

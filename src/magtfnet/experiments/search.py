@@ -5,7 +5,7 @@ by side; one that is clearly worse than the others at the same epoch is given up
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,19 +15,20 @@ import filelock
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from magtfnet.classical import CLASSICAL
 from magtfnet.config import ExperimentConfig, changed
 from magtfnet.corpora import Corpus
 from magtfnet.errors import ConfigError, DivergenceError, RunDirectoryError
 from magtfnet.experiments.cross_validation import plan
 from magtfnet.experiments.run_directory import RunDirectory
 from magtfnet.experiments.search_space import PAPERS_GRID, SearchSpace
-from magtfnet.experiments.training_run import DevelopmentParts, learn, prepare_training
+from magtfnet.experiments.training_run import DevelopmentParts, fingerprint, learn, prepare_training
 from magtfnet.experiments.trainings import Announce, choose_workers
 from magtfnet.experiments.workers import Tell, Workers, side_by_side
 from magtfnet.recognizer.bundle import build
 from magtfnet.training.device import choose_device
 from magtfnet.training.epoch_loop import Epoch
-from magtfnet.training.seeding import seeded
+from magtfnet.training.seeding import derived_seed, seeded
 from magtfnet.training.threads import threads
 
 Sampler = Literal["grid", "tpe"]
@@ -47,7 +48,7 @@ class SearchPlan:
         space: keys with choices or ranges.
         sampler: every point of a grid, or where earlier trials did well (TPE: Bergstra et al., NeurIPS 2011).
         trials: how many; a grid has as many as points.
-        prune: whether trials that fall behind the median are given up.
+        prune: whether trials that fall behind the median are given up; where not said only TPE's.
         seed: of the split, the weights and the sampler.
         fold: of the protocol, where it has several.
 
@@ -58,7 +59,7 @@ class SearchPlan:
     space: SearchSpace = PAPERS_GRID
     sampler: Sampler = "grid"
     trials: int | None = None
-    prune: bool = True
+    prune: bool | None = None
     seed: int = 0
     fold: int = 0
 
@@ -93,23 +94,27 @@ class SearchTrial:
 
     def __call__(self, tell: Tell) -> FrozenTrial:
         """Take the next point, train, record its best validation WA, and return all that is recorded."""
-        study, taken = _open(self.folder, self.plan), []
+        study, taken = _open(self.folder, self.plan, number=len(self._so_far())), []
 
         def objective(trial: optuna.Trial) -> float:
             taken.append(trial.number)
-            return self._score(trial, changed(self.config, self.plan.space.suggest(trial)))
+            return self._score(trial, self.plan.space.suggest(trial))
 
         study.optimize(objective, n_trials=1)
         return study.get_trials(deepcopy=False)[taken[0]]
 
-    def _score(self, trial: optuna.Trial, config: ExperimentConfig) -> float:
+    def _so_far(self) -> list[FrozenTrial]:
+        return _open(self.folder, self.plan).get_trials(deepcopy=False)
+
+    def _score(self, trial: optuna.Trial, values: Mapping[str, Any]) -> float:
         def on_epoch(row: Epoch) -> None:
             trial.report(row["validation_WA"], int(row["epoch"]))
             if trial.should_prune():
                 _give_up(trial, f"behind the median at epoch {row['epoch']:.0f}")
 
-        device = choose_device(config.training.device)
         try:
+            config = changed(self.config, values)
+            device = choose_device(config.training.device)
             with seeded(self.plan.seed):
                 model, standardizer = build(
                     len(self.parts.labels), config.audio, config.features, config.model
@@ -166,19 +171,25 @@ def search(
         WorkerError: a process was killed.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
+    if config.model.name in CLASSICAL:
+        raise ConfigError(
+            f"model.name = '{config.model.name}' chooses its own settings on validation data; search a network"
+        )
     directory = RunDirectory(folder)
     directory.refuse_if_there(resume=resume)
     parts = development_parts(corpus, config, wanted, cache, announce)
     facts = {
         "corpus": corpus.name,
         "utterances": len(corpus),
+        "classes": list(corpus.labels.classes),
+        "development_parts": fingerprint({"train": parts.train, "validation": parts.validation}, parts.store),
         "search": json.loads(json.dumps(wanted.facts())),
     }
     directory.open(config, facts, resume=resume)
     with _alone(folder):
         _put_back_what_was_killed(_open(folder, wanted))
         workers = choose_workers(config, len(corpus.labels), wanted.total, jobs, announce)
-        while left := wanted.total - len(ended(folder, wanted)):
+        while (left := wanted.total - len(ended(folder, wanted))) > 0:
             trials = [SearchTrial(folder, config, wanted, parts)] * left
             _do(trials, workers, wanted.total, announce, on_trial)
         return ended(folder, wanted)
@@ -218,12 +229,15 @@ def best(trials: Sequence[FrozenTrial]) -> FrozenTrial | None:
     return max(scored, key=lambda t: (t.value, -t.user_attrs["validation_loss"]), default=None)
 
 
-def _open(folder: Path, wanted: SearchPlan) -> optuna.Study:
-    sampler: optuna.samplers.BaseSampler = optuna.samplers.TPESampler(seed=wanted.seed)
+def _open(folder: Path, wanted: SearchPlan, number: int = 0) -> optuna.Study:
+    """Open the study; ``number`` trials were begun before, and the next one draws other points than these did."""
+    sampler: optuna.samplers.BaseSampler = optuna.samplers.TPESampler(
+        seed=derived_seed(wanted.seed, number) % 2**32
+    )
     if wanted.sampler == "grid":
         sampler = optuna.samplers.GridSampler(wanted.space.grid(), seed=wanted.seed)
     pruner: optuna.pruners.BasePruner = optuna.pruners.NopPruner()
-    if wanted.prune:
+    if wanted.prune if wanted.prune is not None else wanted.sampler == "tpe":
         pruner = optuna.pruners.MedianPruner(n_startup_trials=WARM_UP, n_warmup_steps=WARM_UP)
     return optuna.create_study(
         storage=f"sqlite:///{(folder / 'study.db').resolve()}",

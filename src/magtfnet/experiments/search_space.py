@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import optuna
 
 Value = str | int | float | bool
+SEARCHED = ("training", "model")
 
 
 class Range(Settings):
@@ -125,6 +126,12 @@ def read_space(file: Path, config: ExperimentConfig) -> SearchSpace:
         raise ConfigError(f"{file}: not TOML ({error}); correct the file") from error
     if set(content) != {"space"} or not isinstance(content["space"], dict) or not content["space"]:
         raise ConfigError(f"{file}: expected one section [space] with keys; see 'magtfnet search --help'")
+    for key in content["space"]:
+        if key.partition(".")[0] not in SEARCHED or key == "model.name":
+            raise ConfigError(
+                f"{file}: '{key}' cannot be searched, expected keys of {' and '.join(SEARCHED)} such as "
+                "training.learning_rate; features and splits are the same for all trials"
+            )
     space = SearchSpace({key: _values(file, key, given) for key, given in content["space"].items()})
     for key, values in space.corners().items():
         for value in values:

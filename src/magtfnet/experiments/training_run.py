@@ -3,7 +3,7 @@
 import hashlib
 import shutil
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -192,17 +192,17 @@ def run_facts(corpus: Corpus, split: Split, seed: int, store: FeatureStore) -> d
         "fold": split.fold,
         "seed": seed,
         "classes": list(corpus.labels.classes),
-        "split_and_recordings": _fingerprint(split, store),
+        "split_and_recordings": fingerprint(split.parts(), store),
     }
 
 
-def _fingerprint(split: Split, store: FeatureStore) -> str:
+def fingerprint(parts: Mapping[str, Sequence[Utterance]], store: FeatureStore) -> str:
     """Return a digest of who stands where under which label, and of every recording's content.
 
     A run may only go on with the same: else what was trained on could be tested.
     """
     digest = hashlib.blake2b(digest_size=16)
-    for name, part in split.parts().items():
+    for name, part in parts.items():
         for utterance in part:
             content = store.content_key(recording_of(utterance))
             digest.update(repr((name, utterance.id, utterance.emotion, content)).encode())
@@ -215,6 +215,8 @@ def finished_run(name: str, directory: RunDirectory) -> TrainedRun:
         report = EvaluationReport.from_predictions(directory.path / "predictions.csv")
         if not report.confusion.any():
             raise ValueError("no predictions")
+        if report.to_dict() != directory.read_metrics()["test"]:
+            raise ValueError("predictions.csv and metrics.json differ")
         return TrainedRun(name, directory.path, report, directory.read_history())
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunDirectoryError(f"{directory.path}: damaged ({error}); choose another --run-dir") from error

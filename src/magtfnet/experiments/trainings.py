@@ -11,7 +11,7 @@ from magtfnet.config import ExperimentConfig
 from magtfnet.corpora import Corpus, Split
 from magtfnet.experiments.classical_run import train_classical
 from magtfnet.experiments.training_run import TrainedRun, run_name, train
-from magtfnet.experiments.workers import Tell, Workers, best_workers, share_cores, side_by_side
+from magtfnet.experiments.workers import Tell, Workers, best_workers, cores, share_cores, side_by_side
 from magtfnet.features import FeatureStore
 from magtfnet.progress import Progress, silent
 from magtfnet.training.device import choose_device
@@ -105,6 +105,8 @@ def choose_workers(
     """
     if trainings < 2 or jobs == 1 or (jobs is None and choose_device(config.training.device).type != "cpu"):
         return Workers(1, torch.get_num_threads())
+    if jobs is None and config.model.name in CLASSICAL:
+        return share_cores(min(cores(), trainings))
     if jobs is None:
         announce.progress("trial of processes", 0, 1)
         return best_workers(config, num_classes, trainings)

@@ -158,10 +158,26 @@ def build(parts: Mapping[str, Any], overrides: Mapping[str, Any]) -> DualBranchN
     """Build a system of these parts; ``overrides`` come from the user.
 
     Raises:
-        ConfigError: an unknown key, a refused value, or sizes that do not fit each other.
+        ConfigError: an unknown key, a refused value, a part that makes the system what it is, or sizes that do not
+            fit each other.
     """
+    refuse_undoing(parts, overrides)
     config = validated(DualBranchConfig, {**parts, **overrides}, prefix="model.")
     try:
         return DualBranchNet(config)
     except ValueError as error:
         raise ConfigError(f"configuration model: {error}; change one of them") from error
+
+
+def refuse_undoing(parts: Mapping[str, Any], overrides: Mapping[str, Any]) -> None:
+    """Refuse to change what a named system is.
+
+    Raises:
+        ConfigError: an override of one of its parts with another value.
+    """
+    for key, value in parts.items():
+        given = overrides.get(key, value)
+        if (tuple(given) if isinstance(given, list) else given) != value:
+            raise ConfigError(
+                f"configuration model.{key} = {given!r}: this system has {value!r}; name another model"
+            )

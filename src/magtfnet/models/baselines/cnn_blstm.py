@@ -1,10 +1,11 @@
 """CNN-BLSTM and what lies between it and MAGTF-Net: the rows of the paper's Tables 1 and 2.
 
 CNN-BLSTM is after Satt, Rozenberg, Hoory: "Efficient emotion recognition from speech using deep learning on
-spectrograms", Interspeech 2017: slices of 3 s, the last filled up with silence, and an utterance's
-probabilities are the mean of its slices'. "D_" is dynamic length: the utterance as it is. The paper gives no
-sizes; the encoder has three convolutions with 16, 24 and 32 channels, the BLSTM 64 cells a direction.
-Training sees the mean over the slices too, where Satt et al. train each slice by itself.
+spectrograms", Interspeech 2017: slices of 3 s, the last filled up with zeros (of standardised frames: the mean
+frame of the training part, which takes part like any other), and an utterance's probabilities are the mean of its
+slices'. "D_" is dynamic length: the utterance as it is. The paper gives no sizes; the encoder has three
+convolutions with 16, 24 and 32 channels, the BLSTM 64 cells a direction. Training sees the mean over the slices
+too, where Satt et al. train each slice by itself.
 """
 
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from torch import Tensor
 from magtfnet.config import validated
 from magtfnet.errors import ConfigError
 from magtfnet.models.blocks.slices import mean_over_slices
-from magtfnet.models.dual_branch import DualBranchConfig, DualBranchNet, build
+from magtfnet.models.dual_branch import DualBranchConfig, DualBranchNet, build, refuse_undoing
 from magtfnet.models.protocol import Model, register_model
 
 CNN_BLSTM = {"encoder": "cnn", "context": "blstm"}
@@ -64,6 +65,7 @@ class SlicedNet(Model):
 
 
 def _sliced(parts: Mapping[str, Any], overrides: Mapping[str, Any]) -> SlicedNet:
+    refuse_undoing(parts, overrides)
     config = validated(SlicedConfig, {**parts, **overrides}, prefix="model.")
     if config.lld_input == "frames":
         raise ConfigError(
