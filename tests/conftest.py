@@ -99,6 +99,21 @@ def trained(synthetic, tiny_config, tmp_path_factory, feature_cache):
     return train(synthetic, split, tmp_path_factory.mktemp("runs") / "run", tiny_config, cache=feature_cache)
 
 
+@pytest.fixture(scope="session")
+def exported(trained) -> bytes:
+    """The tiny model as an ONNX file."""
+    from magtfnet.deploy import export
+
+    return export(trained.bundle)
+
+
+@pytest.fixture(scope="session")
+def graph_path(exported, tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("exported") / "model.onnx"
+    path.write_bytes(exported)
+    return path
+
+
 @dataclass(frozen=True)
 class Finished:
     """What a command left: exit code, stdout, stderr."""

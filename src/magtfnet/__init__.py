@@ -43,6 +43,7 @@ _ERRORS = (
     "DurationError",
     "EmptyAudioError",
     "ExplainError",
+    "ExportError",
     "InvalidSamplesError",
     "LabelError",
     "LeakError",

@@ -23,6 +23,7 @@ Exception
     ├── SplitError                 a protocol that the corpus cannot satisfy
     │   └── LeakError              one utterance, recording, speaker or sentence on two sides
     ├── BundleError                a bundle that is incomplete, altered or of another version
+    ├── ExportError                a model that cannot be exported, or a file that answers otherwise
     ├── DivergenceError            a training whose loss is no longer a number
     ├── ExplainError               something that cannot be explained as asked
     ├── RunDirectoryError          a run directory that is in the way, or does not fit
@@ -165,6 +166,10 @@ class LeakError(SplitError):
 
 class BundleError(MagtfnetError):
     """A bundle that is incomplete, altered or of another version."""
+
+
+class ExportError(MagtfnetError):
+    """A model that cannot be written as ONNX, or a file that answers otherwise than its model."""
 
 
 class DivergenceError(MagtfnetError):

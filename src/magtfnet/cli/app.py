@@ -9,7 +9,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from magtfnet import __version__
-from magtfnet.cli import check, corpora, demo, evaluate, explain, predict, synthesize, train
+from magtfnet.cli import check, corpora, demo, evaluate, explain, export, predict, synthesize, train
 from magtfnet.errors import MagtfnetError, MissingExtraError
 
 INTERRUPTED = 130
@@ -25,6 +25,7 @@ for command in (
     evaluate.evaluate,
     predict.predict,
     explain.explain,
+    export.export,
     corpora.corpora,
     check.check,
     synthesize.synthesize,

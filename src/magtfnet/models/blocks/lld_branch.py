@@ -4,11 +4,12 @@ Section 3.3 feeds frames and pools them; section 4.2 feeds one vector of functio
 here.
 """
 
+import torch
 from torch import Tensor, nn
 
 from magtfnet.models.blocks.dropout import Dropout
 from magtfnet.models.blocks.linear import Linear
-from magtfnet.models.layout import Packed
+from magtfnet.models.layout import Exported, Packed
 
 
 class FunctionalsBranch(nn.Module):
@@ -55,5 +56,8 @@ class FramesBranch(nn.Module):
 
     def forward(self, lld: Tensor, lengths: Tensor) -> Tensor:
         """Map frames (B, T, L), the first ``lengths`` (B,) of each real, to (B, hidden)."""
+        if torch.onnx.is_in_onnx_export():  # nothing learns there, so padding may pass BatchNorm
+            mapped = self.mlp(lld.flatten(0, 1)).unflatten(0, lld.shape[:2])
+            return Exported(lengths, lld.shape[1]).mean(mapped)
         layout = Packed(lengths)
         return layout.mean(self.mlp(layout.arrange(lld)))
