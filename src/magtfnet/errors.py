@@ -26,6 +26,8 @@ Exception
     ├── ExportError                a model that cannot be exported, or a file that answers otherwise
     ├── DivergenceError            a training whose loss is no longer a number
     ├── ExplainError               something that cannot be explained as asked
+    ├── HubError                   a repository on the hub that cannot be read or written
+    ├── ResultsError               a file of results that is in the way, or does not fit
     ├── RunDirectoryError          a run directory that is in the way, or does not fit
     └── WorkerError                a process of several that the system killed
 """
@@ -178,6 +180,14 @@ class DivergenceError(MagtfnetError):
 
 class ExplainError(MagtfnetError):
     """A part that a model has not, a method or emotion that is not known, a recording without sound."""
+
+
+class HubError(MagtfnetError):
+    """A repository on the hub that is not there, is no bundle, or cannot be reached."""
+
+
+class ResultsError(MagtfnetError):
+    """A file of results that is in the way, of an unknown kind, or does not fit what is resumed."""
 
 
 class RunDirectoryError(MagtfnetError):

@@ -9,7 +9,19 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from magtfnet import __version__
-from magtfnet.cli import check, corpora, demo, evaluate, explain, export, predict, synthesize, train
+from magtfnet.cli import (
+    check,
+    corpora,
+    demo,
+    evaluate,
+    explain,
+    export,
+    models,
+    predict,
+    ship,
+    synthesize,
+    train,
+)
 from magtfnet.errors import MagtfnetError, MissingExtraError
 
 INTERRUPTED = 130
@@ -25,7 +37,9 @@ for command in (
     evaluate.evaluate,
     predict.predict,
     explain.explain,
+    models.models,
     export.export,
+    ship.ship,
     corpora.corpora,
     check.check,
     synthesize.synthesize,
@@ -73,7 +87,8 @@ def main() -> None:
     except OSError as error:
         _leave(_storage_message(error), 2)
     if code == INTERRUPTED:
-        hint = "; what was finished is kept, --resume goes on" if sys.argv[1:2] == ["train"] else ""
+        resumable = sys.argv[1:2] == ["train"] or (sys.argv[1:2] == ["predict"] and "--out" in sys.argv)
+        hint = "; what was finished is kept, --resume goes on" if resumable else ""
         _leave(f"interrupted{hint}", INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)
 

@@ -8,6 +8,13 @@ import typer
 CorpusName = Annotated[str, typer.Argument(help="A registered corpus; 'magtfnet corpora' lists them.")]
 CorpusRoot = Annotated[Path, typer.Argument(help="Where the copy lies; for 'table' the CSV or Parquet file.")]
 BundlePath = Annotated[Path, typer.Argument(help="A bundle: the folder 'bundle' of a run directory.")]
+ModelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        help="A bundle, an .onnx file or a name ('magtfnet models' lists them); else the one that ships.",
+    ),
+]
 Labels = Annotated[
     Path | None,
     typer.Option(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from magtfnet.errors import BundleError, UnknownNameError
-from magtfnet.recognizer.bundle_files import is_bundle
+from magtfnet.recognizer.bundle_files import BUNDLE, is_bundle
 
 SHIPPED = Path(__file__).parent.parent / "shipped"
 """In the wheel: a folder a model."""
@@ -64,6 +64,22 @@ def find_model(model: str | os.PathLike[str] | None = None) -> Path:
     if path.name in known:
         return known[path.name]
     raise UnknownNameError("model", str(model), known or ["the path of a bundle"])
+
+
+def models_below(folder: Path) -> list[Found]:
+    """Return the models in a folder and below it, by their paths.
+
+    Raises:
+        BundleError: no such folder.
+    """
+    if not folder.is_dir():
+        raise BundleError(f"{folder}: no such folder; name one that holds models, such as runs")
+    below = {path.parent for path in folder.rglob(BUNDLE)} | set(folder.rglob("*.onnx"))
+    return [
+        Found(str(path.relative_to(folder)), path, False)
+        for path in sorted(below)
+        if path.parent not in below
+    ]
 
 
 def _in(folder: Path) -> list[Path]:

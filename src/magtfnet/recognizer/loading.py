@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 def load_engine(
-    model: str | os.PathLike[str] | None = None, *, threads: int | None = None
+    model: str | os.PathLike[str] | None = None, *, threads: int = 1
 ) -> tuple[Engine, Path | None]:
     """Return the engine of a model, and the bundle's folder where it has one.
 
     Args:
         model: a bundle's folder, an ``.onnx`` file or a name; without it the model that comes with magtfnet.
-        threads: of one prediction by onnxruntime; its own choice where not given.
+        threads: of one prediction by onnxruntime.
 
     Raises:
         MagtfnetError: see ``EmotionRecognizer.load``.

@@ -25,14 +25,14 @@ class OnnxEngine:
 
     Args:
         source: an exported file, or its bytes.
-        threads: of one prediction; onnxruntime's own choice where not given.
+        threads: of one prediction.
 
     Raises:
         BundleError: not an ONNX file, or not one that magtfnet wrote.
         StorageError: the system does not let us read it.
     """
 
-    def __init__(self, source: str | Path | bytes, *, threads: int | None = None) -> None:
+    def __init__(self, source: str | Path | bytes, *, threads: int = 1) -> None:
         name = "the ONNX file" if isinstance(source, bytes) else str(source)
         self.session = open_session(source, name, threads)
         self.metadata = _metadata(self.session, name)
@@ -58,9 +58,7 @@ class OnnxEngine:
         return json.loads(self.metadata.get(name, "{}"))
 
 
-def open_session(
-    source: str | Path | bytes, name: str, threads: int | None = None
-) -> onnxruntime.InferenceSession:
+def open_session(source: str | Path | bytes, name: str, threads: int = 1) -> onnxruntime.InferenceSession:
     """Load a graph; nothing in it can execute anything but its operations.
 
     Raises:
@@ -69,8 +67,7 @@ def open_session(
     """
     options = onnxruntime.SessionOptions()
     options.log_severity_level = QUIET
-    if threads is not None:
-        options.intra_op_num_threads = threads
+    options.intra_op_num_threads = threads
     try:
         data = source if isinstance(source, bytes) else Path(source).read_bytes()
     except OSError as error:

@@ -1,6 +1,7 @@
 """The recognizer: recordings in, predictions out. Needs no torch where its model was exported."""
 
 import os
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast, overload
@@ -43,7 +44,7 @@ class EmotionRecognizer:
         self._beside: TorchEngine | None = None
 
     @classmethod
-    def load(cls, model: str | os.PathLike[str] | None = None) -> "EmotionRecognizer":
+    def load(cls, model: str | os.PathLike[str] | None = None, *, threads: int = 1) -> "EmotionRecognizer":
         """Return the recognizer of a bundle, of an exported ``.onnx`` file, or of a model by its name.
 
         A bundle that was exported is run by onnxruntime, without torch, which also starts faster; the file was checked
@@ -51,16 +52,54 @@ class EmotionRecognizer:
 
         Args:
             model: a path, or a name that ``magtfnet models`` lists; without it the model that comes with magtfnet.
+            threads: of one prediction by onnxruntime.
 
         Raises:
             BundleError: see ``Bundle.load``.
             UnknownNameError: neither a path nor a name.
             MissingExtraError: a bundle that was not exported, and torch is not installed.
         """
-        engine, folder = load_engine(model)
+        engine, folder = load_engine(model, threads=threads)
         recognizer = cls(engine)
         recognizer._folder = folder
         return recognizer
+
+    @classmethod
+    def from_hub(cls, repo: str, *, revision: str = "main", token: str | None = None) -> "EmotionRecognizer":
+        """Return the recognizer of a bundle on the Hugging Face Hub, or on the one that ``$HF_ENDPOINT`` names.
+
+        Args:
+            repo: ``owner/name``.
+            revision: a branch, tag or commit.
+            token: for private repositories; the one that ``hf auth login`` left, where not given.
+
+        Raises:
+            HubError: no such repository, revision or bundle, or the hub cannot be reached.
+            BundleError: what lies there is altered or damaged.
+            MissingExtraError: huggingface_hub is not installed.
+        """
+        from magtfnet.recognizer.hub import fetch
+
+        return cls.load(fetch(repo, revision=revision, token=token))
+
+    def push_to_hub(self, repo: str, *, private: bool = False, token: str | None = None) -> str:
+        """Write the bundle to a repository on the Hugging Face Hub as one commit; return the commit's address.
+
+        Args:
+            repo: ``owner/name``; made where it is not there.
+            private: who may see a repository that is made.
+            token: the one that ``hf auth login`` left, where not given.
+
+        Raises:
+            HubError: the hub refuses it, or cannot be reached.
+            BundleError: it was loaded from an exported file alone.
+            MissingExtraError: huggingface_hub is not installed.
+        """
+        from magtfnet.recognizer.hub import push
+
+        with tempfile.TemporaryDirectory() as made:
+            folder = self._folder or self.bundle.save(Path(made) / "bundle")
+            return push(folder, repo, private=private, token=token)
 
     @property
     def labels(self) -> LabelSet:
