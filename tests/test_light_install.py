@@ -58,6 +58,40 @@ def test_a_bundle_that_was_not_exported_is_one_line(trained, synthetic):
     assert "is not installed: pip install 'magtfnet[train]'" in lines[0]
 
 
+def test_it_streams_and_makes_timelines_as_the_full_install_does(graph_path, synthetic, tmp_path):
+    from magtfnet import EmotionRecognizer
+
+    path = next(iter(synthetic)).path
+    code = """
+import json
+from magtfnet import EmotionRecognizer, StreamingRecognizer, read_audio
+from magtfnet.timeline import Segment
+from magtfnet.timeline.formats import FORMATS
+recognizer = EmotionRecognizer.load(sys.argv[1])
+timeline = recognizer.timeline(sys.argv[2])
+waveform = read_audio(sys.argv[2])
+stream = StreamingRecognizer(recognizer, sample_rate=waveform.sample_rate)
+events = stream.push(waveform.samples) + stream.finish()
+files = {name: len(FORMATS[name].write(timeline)) for name in FORMATS}
+segments = [event.to_dict() for event in events if isinstance(event, Segment)]
+print(json.dumps([timeline.to_dict(), segments, files]))
+"""
+    light, segments, files = run(code, graph_path, path)
+    full = EmotionRecognizer.load(graph_path).timeline(path).to_dict()
+    assert light == full
+    assert segments == full["segments"]
+    assert segments
+    assert min(files.values()) > 0
+
+
+def test_the_model_in_the_wheel_is_used(synthetic):
+    done = command("predict", next(iter(synthetic)).path, "--json")
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout)[0]["probabilities"]) == 7
+    done = command("models")
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_command_line_predicts(graph_path, synthetic):
     done = command("predict", graph_path, next(iter(synthetic)).path, "--json")
     assert done.returncode == 0, done.stderr

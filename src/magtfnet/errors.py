@@ -28,6 +28,9 @@ Exception
     ├── ExplainError               something that cannot be explained as asked
     ├── HubError                   a repository on the hub that cannot be read or written
     ├── ResultsError               a file of results that is in the way, or does not fit
+    ├── MicrophoneError            no microphone, or one that cannot be opened
+    ├── StreamError                a stream that was finished, or of no rate
+    ├── TimelineError              a file of a timeline that is in the way, or of an unknown kind
     ├── RunDirectoryError          a run directory that is in the way, or does not fit
     └── WorkerError                a process of several that the system killed
 """
@@ -188,6 +191,18 @@ class HubError(MagtfnetError):
 
 class ResultsError(MagtfnetError):
     """A file of results that is in the way, of an unknown kind, or does not fit what is resumed."""
+
+
+class MicrophoneError(MagtfnetError):
+    """No microphone, or one that cannot be opened."""
+
+
+class StreamError(MagtfnetError):
+    """A stream that was finished, or a rate that is none."""
+
+
+class TimelineError(MagtfnetError):
+    """A file of a timeline that is in the way, or a kind of file that is not known."""
 
 
 class RunDirectoryError(MagtfnetError):

@@ -16,10 +16,12 @@ from magtfnet.cli import (
     evaluate,
     explain,
     export,
+    listen,
     models,
     predict,
     ship,
     synthesize,
+    timeline,
     train,
 )
 from magtfnet.errors import MagtfnetError, MissingExtraError
@@ -36,6 +38,8 @@ for command in (
     train.train,
     evaluate.evaluate,
     predict.predict,
+    timeline.timeline,
+    listen.listen,
     explain.explain,
     models.models,
     export.export,

@@ -13,8 +13,10 @@ from magtfnet.audio.waveform import Samples
 from magtfnet.errors import BundleError, DurationError, MagtfnetError
 from magtfnet.labels import LabelSet
 from magtfnet.prediction import Prediction
+from magtfnet.progress import Progress, silent
 from magtfnet.recognizer.engine import Engine
 from magtfnet.recognizer.loading import load_engine, torch_engine
+from magtfnet.timeline import Timeline, TimelineSettings
 
 if TYPE_CHECKING:
     import torch
@@ -195,6 +197,29 @@ class EmotionRecognizer:
                 "The features are not standardised: the baseline is a log-power of 0, not an average recording."
             )
         return explain(*parts, waveform, starts=cut[0], label=label, method=method, notes=notes)
+
+    def timeline(
+        self,
+        source: Source,
+        *,
+        settings: TimelineSettings = TimelineSettings(),
+        by_channel: bool = False,
+        progress: Progress = silent,
+    ) -> Timeline:
+        """Return the emotions of a recording of any length along time.
+
+        Args:
+            source: a path or a waveform.
+            settings: windows, smoothing, speech.
+            by_channel: hear each channel by itself, as in calls with a speaker a side; else they are mixed.
+            progress: told seconds done and in all.
+
+        Raises:
+            AudioError: a recording that cannot be used.
+        """
+        from magtfnet.recognizer.timelines import timeline
+
+        return timeline(self, source, settings=settings, by_channel=by_channel, progress=progress)
 
     def _raising(self, sources: Sequence[Source]) -> Iterator[Prediction]:
         for result in self.predict_each(sources):
