@@ -79,16 +79,17 @@ def test_a_stream_of_a_real_model_is_its_timeline(graph_path, call):
 
 
 def test_a_window_is_told_as_soon_as_speech_reaches_its_end(recognizer, call):
-    """Latency: at most a chunk of 32 ms behind a window that speech fills; behind a pause for what is shorter."""
+    """A chunk of 32 ms behind a window that speech fills; behind a pause, less the pad, for what is shorter."""
     stream = StreamingRecognizer(recognizer, sample_rate=RATE, settings=TimelineSettings(window=1.0, hop=0.5))
     late = []
     for first in range(0, len(call), 512):
         for event in stream.push(call[first : first + 512]):
             if isinstance(event, Window):
                 late.append(stream.seconds - event.end)
-    assert late
-    assert max(late) <= 0.3 + 2 * 0.032
-    assert min(late) < 2 * 0.032
+    filled = [seconds for seconds in late if seconds < 0.1]
+    assert len(filled) > 5
+    assert max(filled) <= 0.032
+    assert max(late) <= 0.3 - 0.1 + 0.032
 
 
 def test_windows_lie_inside_speech_and_are_heard_once(engine, recognizer, call):
