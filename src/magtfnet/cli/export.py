@@ -112,7 +112,7 @@ def _show(comparison: "Comparison") -> None:
         )
         for name, scores in (("float32", comparison.before), ("int8", comparison.after))
     ]
-    show_table(("file", "bytes", "ms a second of speech", "WA", "UA"), rows)
+    show_table(("file", "bytes", "ms CPU a second of speech", "WA", "UA"), rows)
     before, after = comparison.before, comparison.after
     changes = {
         "WA": after.weighted_accuracy - before.weighted_accuracy,
