@@ -7,7 +7,7 @@ TORCH_INDEX ?=
 CORPUS ?=
 ROOT ?=
 
-.PHONY: demo bench test lint type layers spell format check install clean
+.PHONY: demo bench model test lint type layers spell format check install clean
 
 install: $(VENV)/.installed
 
@@ -27,6 +27,13 @@ $(VENV)/.bench: $(VENV)/.installed
 # Under 10 minutes on 2 cores; writes docs/performance.md.
 bench: $(VENV)/.bench
 	MAGTFNET_CORPORA="$${MAGTFNET_CORPORA:-$$(cd ../shared/corpora 2>/dev/null && pwd)}" $(BIN)/python -m benchmarks
+
+# The model in the wheel: all of EMO-DB, as many epochs as the runs under docs/results/ chose; about 5 minutes on 2 cores.
+EMODB ?= $(shell cd ../shared/corpora/emodb 2>/dev/null && pwd)
+model: install
+	rm -rf src/magtfnet/shipped/emodb
+	OMP_NUM_THREADS=1 $(BIN)/magtfnet ship emodb "$(EMODB)" src/magtfnet/shipped/emodb \
+	  --scores docs/results/emodb_ten_folds_bf16 --scores docs/results/emodb_new_speakers_bf16
 
 demo: install
 	$(BIN)/magtfnet demo $(CORPUS) $(if $(ROOT),"$(ROOT)")

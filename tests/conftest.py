@@ -115,6 +115,21 @@ def checkpoints(tmp_path_factory):
     return write
 
 
+@pytest.fixture(scope="session")
+def exported(trained) -> bytes:
+    """The tiny model as an ONNX file."""
+    from magtfnet.deploy import export
+
+    return export(trained.bundle)
+
+
+@pytest.fixture(scope="session")
+def graph_path(exported, tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("exported") / "model.onnx"
+    path.write_bytes(exported)
+    return path
+
+
 @dataclass(frozen=True)
 class Finished:
     """What a command left: exit code, stdout, stderr."""

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from magtfnet.prediction import Prediction as Prediction
     from magtfnet.recognizer import Bundle as Bundle
     from magtfnet.recognizer import EmotionRecognizer as EmotionRecognizer
+    from magtfnet.recognizer.streaming import StreamingRecognizer as StreamingRecognizer
+    from magtfnet.timeline import Timeline as Timeline
+    from magtfnet.timeline import TimelineSettings as TimelineSettings
 
 __version__ = "0.1.0"
 
@@ -44,14 +47,20 @@ _ERRORS = (
     "DurationError",
     "EmptyAudioError",
     "ExplainError",
+    "ExportError",
+    "HubError",
     "InvalidSamplesError",
     "LabelError",
     "LeakError",
     "MagtfnetError",
+    "MicrophoneError",
     "MissingExtraError",
+    "ResultsError",
     "RunDirectoryError",
     "SplitError",
     "StorageError",
+    "StreamError",
+    "TimelineError",
     "TruncatedAudioError",
     "UnknownNameError",
     "UnreadableAudioError",
@@ -67,6 +76,9 @@ _HOMES = {
     "LowLevelDescriptors": "magtfnet.features",
     "Prediction": "magtfnet.prediction",
     "Split": "magtfnet.corpora",
+    "StreamingRecognizer": "magtfnet.recognizer.streaming",
+    "Timeline": "magtfnet.timeline",
+    "TimelineSettings": "magtfnet.timeline",
     "Utterance": "magtfnet.corpora",
     "Waveform": "magtfnet.audio",
     "create_model": "magtfnet.models",

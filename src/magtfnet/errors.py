@@ -24,8 +24,14 @@ Exception
     ├── SplitError                 a protocol that the corpus cannot satisfy
     │   └── LeakError              one utterance, recording, speaker or sentence on two sides
     ├── BundleError                a bundle that is incomplete, altered or of another version
+    ├── ExportError                a model that cannot be exported, or a file that answers otherwise
     ├── DivergenceError            a training whose loss is no longer a number
     ├── ExplainError               something that cannot be explained as asked
+    ├── HubError                   a repository on the hub that cannot be read or written
+    ├── ResultsError               a file of results that is in the way, or does not fit
+    ├── MicrophoneError            no microphone, or one that cannot be opened
+    ├── StreamError                a stream that was finished, or of no rate
+    ├── TimelineError              a file of a timeline that is in the way, or of an unknown kind
     ├── RunDirectoryError          a run directory that is in the way, or does not fit
     └── WorkerError                a process of several that the system killed
 """
@@ -175,12 +181,36 @@ class BundleError(MagtfnetError):
     """A bundle that is incomplete, altered or of another version."""
 
 
+class ExportError(MagtfnetError):
+    """A model that cannot be written as ONNX, or a file that answers otherwise than its model."""
+
+
 class DivergenceError(MagtfnetError):
     """A training whose loss is no longer a number."""
 
 
 class ExplainError(MagtfnetError):
     """A part that a model has not, a method or emotion that is not known, a recording without sound."""
+
+
+class HubError(MagtfnetError):
+    """A repository on the hub that is not there, is no bundle, or cannot be reached."""
+
+
+class ResultsError(MagtfnetError):
+    """A file of results that is in the way, of an unknown kind, or does not fit what is resumed."""
+
+
+class MicrophoneError(MagtfnetError):
+    """No microphone, or one that cannot be opened."""
+
+
+class StreamError(MagtfnetError):
+    """A stream that was finished, or a rate that is none."""
+
+
+class TimelineError(MagtfnetError):
+    """A file of a timeline that is in the way, or a kind of file that is not known."""
 
 
 class RunDirectoryError(MagtfnetError):

@@ -232,9 +232,7 @@ def test_a_full_disk_in_the_middle_is_resumed_later(cli, synthetic_root, monkeyp
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
     monkeypatch.setattr("magtfnet.training.checkpoint.torch.save", full)
-    assert_refused(
-        cli(*command), ".part: No space left on device; free some space or choose another folder"
-    )
+    assert_refused(cli(*command), ".part: No space left on device; free some space or choose another folder")
     assert not list((tmp_path / "run").glob("*.part"))
     monkeypatch.undo()
     monkeypatch.setenv("MAGTFNET_CACHE", str(tmp_path / "cache"))

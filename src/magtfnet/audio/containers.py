@@ -6,12 +6,42 @@ nothing.
 """
 
 import struct
+from typing import BinaryIO, overload
 
 PLACEHOLDER = 0x7FFF_0000
 """From this size on, a chunk of unknown length: writers to pipes put 2^31 - 1, 2^32 - 1 or just below."""
 
 
-def missing_bytes(data: bytes) -> int:
+class FileBytes:
+    """The bytes of an open file, read where they are asked for; a long file is never in memory.
+
+    Args:
+        file: open for reading.
+        size: how many bytes it has.
+    """
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self._file, self._size = file, size
+
+    def __len__(self) -> int:
+        return self._size
+
+    @overload
+    def __getitem__(self, where: int) -> int: ...
+    @overload
+    def __getitem__(self, where: slice) -> bytes: ...
+
+    def __getitem__(self, where: int | slice) -> int | bytes:
+        first, last, _ = (where if isinstance(where, slice) else slice(where, where + 1)).indices(self._size)
+        self._file.seek(first)
+        data = self._file.read(max(0, last - first))
+        return data if isinstance(where, slice) else data[0]
+
+
+Bytes = bytes | FileBytes
+
+
+def missing_bytes(data: Bytes) -> int:
     """Return how many promised bytes a WAV, AIFF or OGG file lacks; 0 where it is whole or of another kind."""
     if data[:4] in (b"RIFF", b"RIFX", b"RF64") and data[8:12] == b"WAVE":
         return _missing_in_chunks(data, b"data", ">" if data[:4] == b"RIFX" else "<")
@@ -22,7 +52,7 @@ def missing_bytes(data: bytes) -> int:
     return 0
 
 
-def _missing_in_chunks(data: bytes, wanted: bytes, order: str) -> int:
+def _missing_in_chunks(data: Bytes, wanted: bytes, order: str) -> int:
     """Walk the chunks of a RIFF or IFF file until ``wanted``; every chunk but it must be whole as well."""
     position, long_size = (
         12,
@@ -43,7 +73,7 @@ def _missing_in_chunks(data: bytes, wanted: bytes, order: str) -> int:
     return max(1, position - len(data))
 
 
-def _missing_in_ogg(data: bytes) -> int:
+def _missing_in_ogg(data: Bytes) -> int:
     """Walk the pages; the last must be whole and carry the end-of-stream flag (RFC 3533, section 6)."""
     position, ended = 0, False
     while position + 27 <= len(data) and data[position : position + 4] == b"OggS":

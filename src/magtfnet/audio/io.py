@@ -14,6 +14,7 @@ import soundfile
 from magtfnet.audio.containers import missing_bytes
 from magtfnet.audio.waveform import Waveform
 from magtfnet.errors import (
+    AudioError,
     AudioFolderError,
     AudioNotFoundError,
     DurationError,
@@ -52,13 +53,8 @@ def read_audio(
 
 def read_bytes(path: Path) -> bytes:
     """Return a file's bytes; missing files, folders and empty files have their named errors."""
+    refuse_unreadable(path)
     try:
-        if not path.exists():
-            raise AudioNotFoundError(path, "no such file", "check the path")
-        if path.is_dir():
-            raise AudioFolderError(path, "a folder where a recording was expected", "name the files in it")
-        if not path.is_file():
-            raise UnreadableAudioError(path, "not a regular file", "copy the recording to a file first")
         data = path.read_bytes()
     except OSError as error:
         raise StorageError(
@@ -67,6 +63,35 @@ def read_bytes(path: Path) -> bytes:
     if not data:
         raise EmptyAudioError(path, "an empty file (0 bytes)", "copy or record it again")
     return data
+
+
+def refuse_unreadable(path: Path) -> None:
+    """Refuse what is missing, a folder, or no regular file.
+
+    Raises:
+        AudioError: it is; each has its own class.
+        StorageError: the system does not let us look.
+    """
+    try:
+        if not path.exists():
+            raise AudioNotFoundError(path, "no such file", "check the path")
+        if path.is_dir():
+            raise AudioFolderError(path, "a folder where a recording was expected", "name the files in it")
+        if not path.is_file():
+            raise UnreadableAudioError(path, "not a regular file", "copy the recording to a file first")
+    except OSError as error:
+        raise StorageError(
+            f"{path}: {error.strerror or error}; check the permissions and the disk"
+        ) from error
+
+
+def named_error(error: soundfile.LibsndfileError, source: Path | str) -> AudioError:
+    """Return what libsndfile says in our words."""
+    reason = error.error_string.rstrip(".")
+    if "Format not recognised" in reason or "unknown format" in reason:
+        remedy = "convert it to WAV, FLAC, OGG, MP3 or AIFF"
+        return UnreadableAudioError(source, "not audio in a known format", remedy)
+    return TruncatedAudioError(source, f"damaged or truncated ({reason})", "copy it again")
 
 
 def decode(data: bytes, source: Path, *, start: float | None = None, end: float | None = None) -> Waveform:
@@ -81,11 +106,7 @@ def decode(data: bytes, source: Path, *, start: float | None = None, end: float 
             samples = _read_part(file, source, start, end)
             sample_rate = int(file.samplerate)
     except soundfile.LibsndfileError as error:
-        reason = error.error_string.rstrip(".")
-        if "Format not recognised" in reason or "unknown format" in reason:
-            remedy = "convert it to WAV, FLAC, OGG, MP3 or AIFF"
-            raise UnreadableAudioError(source, "not audio in a known format", remedy) from error
-        raise TruncatedAudioError(source, f"damaged or truncated ({reason})", "copy it again") from error
+        raise named_error(error, source) from error
     if not np.isfinite(samples).all():
         bad = int(samples.size - np.isfinite(samples).sum())
         raise InvalidSamplesError(

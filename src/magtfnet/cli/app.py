@@ -16,11 +16,16 @@ from magtfnet.cli import (
     demo,
     evaluate,
     explain,
+    export,
     fetch,
+    listen,
+    models,
     predict,
     reproduce,
     search,
+    ship,
     synthesize,
+    timeline,
     train,
 )
 from magtfnet.errors import MagtfnetError, MissingExtraError
@@ -28,6 +33,7 @@ from magtfnet.errors import MagtfnetError, MissingExtraError
 INTERRUPTED = 130
 GOES_ON = {
     "train": "; what was finished is kept, --resume goes on",
+    "predict": "; what was finished is kept, --resume goes on",
     "reproduce": "; what was finished is kept, --resume goes on",
     "compare": "; what was finished is kept, --resume goes on",
     "search": "; what was finished is kept, --resume goes on",
@@ -48,7 +54,12 @@ for command in (
     compare.compare,
     evaluate.evaluate,
     predict.predict,
+    timeline.timeline,
+    listen.listen,
     explain.explain,
+    models.models,
+    export.export,
+    ship.ship,
     corpora.corpora,
     fetch.fetch,
     check.check,
@@ -97,7 +108,9 @@ def main() -> None:
     except OSError as error:
         _leave(_storage_message(error), 2)
     if code == INTERRUPTED:
-        hint = GOES_ON.get("".join(sys.argv[1:2]), "")
+        command = "".join(sys.argv[1:2])
+        resumable = command != "predict" or "--out" in sys.argv  # only a table of results is gone on with
+        hint = GOES_ON.get(command, "") if resumable else ""
         _leave(f"interrupted{hint}", INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)
 

@@ -2,15 +2,25 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from magtfnet.errors import ConfigError
 
+if TYPE_CHECKING:
+    from magtfnet.timeline import TimelineSettings
+
 CorpusName = Annotated[str, typer.Argument(help="A registered corpus; 'magtfnet corpora' lists them.")]
 CorpusRoot = Annotated[Path, typer.Argument(help="Where the copy lies; for 'table' the CSV or Parquet file.")]
 BundlePath = Annotated[Path, typer.Argument(help="A bundle: the folder 'bundle' of a run directory.")]
+ModelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        help="A bundle, an .onnx file or a name ('magtfnet models' lists them); else the one that ships.",
+    ),
+]
 Labels = Annotated[
     Path | None,
     typer.Option(
@@ -32,6 +42,26 @@ Cache = Annotated[
     typer.Option("--cache", help="Where features are kept (else $MAGTFNET_CACHE or ~/.cache/magtfnet)."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+WindowSeconds = Annotated[float, typer.Option("--window", help="Seconds of speech that are heard at once.")]
+Hop = Annotated[float, typer.Option("--hop", help="Seconds from one window to the next.")]
+Smoothing = Annotated[
+    float, typer.Option("--smoothing", help="How much of the window before is kept, 0 to 1.")
+]
+Margin = Annotated[
+    float, typer.Option("--margin", help="A label changes only where another is more probable by this much.")
+]
+
+
+def timeline_settings(**values: float) -> "TimelineSettings":
+    """Return the settings that options make.
+
+    Raises:
+        ConfigError: a value that is refused, or two that do not fit together.
+    """
+    from magtfnet.config import validated
+    from magtfnet.timeline import TimelineSettings
+
+    return validated(TimelineSettings, values, "timeline.")
 
 
 def named_paths(option: str, given: Sequence[str]) -> dict[str, Path]:

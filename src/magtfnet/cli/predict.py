@@ -1,30 +1,46 @@
-"""``magtfnet predict BUNDLE FILE…``: the emotion of each recording."""
+"""``magtfnet predict FILE…``: the emotion of each recording, of files or of folders full of them."""
 
 import csv
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from magtfnet.cli.options import AsJson, BundlePath
+from magtfnet.cli.options import AsJson, ModelOption
 from magtfnet.cli.terminal import progress_bar, say, show
-from magtfnet.errors import ConfigError, MagtfnetError
+from magtfnet.errors import ConfigError
 
 if TYPE_CHECKING:
-    from magtfnet.prediction import Prediction
-
+    from magtfnet.recognizer.result_rows import Row
 
 CONTROL = {code: repr(chr(code))[1:-1] for code in range(32)}
 """Control characters as Python writes them: a file's name, whatever it holds, stays in its line and column."""
 
 
 def predict(
-    bundle: BundlePath,
-    files: Annotated[list[Path], typer.Argument(help="Recordings: WAV, FLAC, OGG, MP3, AIFF.")],
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="[MODEL] FILE...",
+            help="Recordings (WAV, FLAC, OGG, MP3, AIFF) or folders; a bundle or .onnx file before them is the model.",
+        ),
+    ],
+    model: ModelOption = None,
     as_json: AsJson = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    recursive: Annotated[
+        bool, typer.Option("--recursive", "-r", help="Folders with all below them.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write a .csv, .jsonl or .parquet file instead of printing.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes, each with a model of its own.")] = 1,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an --out that was interrupted.")
+    ] = False,
 ) -> None:
     """Print the emotion of each recording; a bad one is reported and the rest still done.
 
@@ -32,42 +48,109 @@ def predict(
     """
     if as_json and as_csv:
         raise ConfigError("--json and --csv exclude each other; give one of them")
-    from magtfnet.recognizer import EmotionRecognizer
+    if out is not None and (as_json or as_csv):
+        raise ConfigError("--out takes its format from the file's suffix; leave --json and --csv away")
+    if resume and out is None:
+        raise ConfigError("--resume goes on with the results in --out; name it")
+    model, inputs = _split(model, inputs)
+    if out is not None:
+        _write(model, inputs, out, recursive=recursive, jobs=jobs, resume=resume)
+        return
+    from magtfnet.recognizer.many import predict_many
 
-    recognizer = EmotionRecognizer.load(bundle)
-    results: list[tuple[Path, Prediction | MagtfnetError]] = []
+    files = list(_files(inputs, recursive=recursive))
+    _refuse_none(inputs, len(files))
+    rows: list[Row] = []
     with progress_bar() as progress:
-        for file, result in zip(files, recognizer.predict_each(files), strict=True):
-            results.append((file, result))
-            progress("recordings", len(results), len(files))
-    failed = [result for _, result in results if isinstance(result, MagtfnetError)]
-    for error in failed:
-        say(f"magtfnet: {' '.join(str(error).split())}")
+        for row in predict_many(model, files, jobs=jobs):
+            rows.append(row)
+            progress("recordings", len(rows), len(files))
+    failed = [row for row in rows if "error" in row]
+    for row in failed:
+        say(f"magtfnet: {row['error']}")
     if as_json:
-        show(json.dumps([_plain(file, result) for file, result in results], indent=2, ensure_ascii=False))
+        show(json.dumps(rows, indent=2, ensure_ascii=False))
     elif as_csv:
-        _print_csv(recognizer.labels.classes, results)
+        _print_csv(model, rows)
     else:
-        for file, result in results:
-            if not isinstance(result, MagtfnetError):
-                show(f"{str(file).translate(CONTROL)}\t{result.label}\t{result.confidence:.3f}")
+        for row in rows:
+            if "error" not in row:
+                name = row["file"].translate(CONTROL)
+                show(f"{name}\t{row['label']}\t{row['probabilities'][row['label']]:.3f}")
+    _leave(len(failed), len(rows))
+
+
+def _split(model: str | None, inputs: list[Path]) -> tuple[str | None, list[Path]]:
+    """Take the model from before the recordings, where it stands there."""
+    from magtfnet.recognizer.bundle_files import is_bundle
+
+    first = inputs[0]
+    missing = len(inputs) > 1 and not first.suffix and not first.exists()
+    if model is None and (is_bundle(first) or first.suffix.lower() == ".onnx" or missing):
+        if len(inputs) == 1:
+            raise ConfigError(f"{first} is a model and no recording is named; name recordings behind it")
+        return str(first), inputs[1:]
+    return model, inputs
+
+
+def _files(inputs: list[Path], *, recursive: bool) -> Iterator[Path]:
+    """Yield files as they are named, and the recordings of folders, sorted."""
+    from magtfnet.audio.finding import find_recordings
+
+    for path in inputs:
+        if path.is_dir():
+            yield from find_recordings(path, recursive=recursive)
+        else:
+            yield path
+
+
+def _write(
+    model: str | None, inputs: list[Path], out: Path, *, recursive: bool, jobs: int, resume: bool
+) -> None:
+    """Write the results to a table, by way of a journal that an interruption leaves."""
+    from magtfnet.recognizer.results import Results
+
+    results = Results(out, model, [str(path) for path in inputs], recursive=recursive)
+    total = sum(1 for _ in _files(inputs, recursive=recursive))
+    _refuse_none(inputs, total)
+    files = _files(inputs, recursive=recursive)
+    with progress_bar() as progress:
+        failed = results.write(
+            files,
+            total,
+            jobs=jobs,
+            resume=resume,
+            progress=progress,
+            on_failure=lambda error: say(f"magtfnet: {error}"),
+        )
+    show(f"{out}: {total} recordings")
+    _leave(failed, total)
+
+
+def _refuse_none(inputs: list[Path], count: int) -> None:
+    if not count:
+        named = ", ".join(map(str, inputs))
+        raise ConfigError(
+            f"{named}: no recordings by their suffixes; name another folder, or add --recursive"
+        )
+
+
+def _leave(failed: int, total: int) -> None:
     if failed:
-        say(f"magtfnet: {len(failed)} of {len(files)} recordings could not be used")
+        say(f"magtfnet: {failed} of {total} recordings could not be used")
         raise typer.Exit(1)
 
 
-def _plain(file: Path, result: "Prediction | MagtfnetError") -> dict[str, Any]:
-    if isinstance(result, MagtfnetError):
-        return {"file": str(file), "error": str(result)}
-    return {"file": str(file), **result.to_dict()}
+def _print_csv(model: str | None, rows: "list[Row]") -> None:
+    from magtfnet.recognizer.result_rows import cells, columns, printable
 
+    answered = [row for row in rows if "error" not in row]
+    if answered:
+        classes = list(answered[0]["probabilities"])
+    else:
+        from magtfnet.recognizer import EmotionRecognizer
 
-def _print_csv(classes: tuple[str, ...], results: "list[tuple[Path, Prediction | MagtfnetError]]") -> None:
+        classes = list(EmotionRecognizer.load(model).labels.classes)
     writer = csv.writer(sys.stdout)
-    writer.writerow(("file", "label", "duration", *(f"p_{name}" for name in classes), "error"))
-    for file, result in results:
-        if isinstance(result, MagtfnetError):
-            writer.writerow((file, "", "", *("" for _ in classes), str(result)))
-        else:
-            shares = [format(result.probabilities[name], ".6g") for name in classes]
-            writer.writerow((file, result.label, format(result.duration, ".6g"), *shares, ""))
+    writer.writerow(columns(classes))
+    writer.writerows(printable(cells(row, classes)) for row in rows)

@@ -8,11 +8,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from magtfnet.audio.finding import AUDIO_SUFFIXES
 from magtfnet.corpora.base import CorpusInfo, LeftOut, Utterance, list_folder, register_own_data
 from magtfnet.corpora.mapping import LabelMapping
 from magtfnet.errors import CorpusLayoutError
-
-AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc"})
 
 INFO = CorpusInfo(
     name="folder",

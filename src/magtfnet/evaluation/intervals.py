@@ -68,21 +68,68 @@ def bootstrap(
     Returns:
         intervals by ``WA`` and ``UA``; None for fewer than two clusters, of which nothing can be resampled.
     """
+    scores = _resampled(truth, [predicted], clusters, num_classes, seed)
+    if scores is None:
+        return None
+    return {"WA": _percentiles(scores[0, 0], confidence), "UA": _percentiles(scores[0, 1], confidence)}
+
+
+def paired_bootstrap(
+    truth: Sequence[int],
+    before: Sequence[int],
+    after: Sequence[int],
+    clusters: Sequence[str],
+    num_classes: int,
+    *,
+    seed: int = 0,
+    confidence: float = 0.95,
+) -> dict[str, Interval] | None:
+    """Return percentile intervals of what WA and UA change by, both models scored on the same resamples.
+
+    Args:
+        truth: true class of each prediction.
+        before: class by the one model.
+        after: class by the other; a gain is positive.
+        clusters: what is resampled together.
+        num_classes: K.
+        seed: of the resampling.
+        confidence: of the interval.
+
+    Returns:
+        intervals by ``WA`` and ``UA``; None for fewer than two clusters.
+    """
+    scores = _resampled(truth, [before, after], clusters, num_classes, seed)
+    if scores is None:
+        return None
+    weighted, unweighted = scores[1] - scores[0]
+    return {"WA": _percentiles(weighted, confidence), "UA": _percentiles(unweighted, confidence)}
+
+
+def _resampled(
+    truth: Sequence[int],
+    predictions: Sequence[Sequence[int]],
+    clusters: Sequence[str],
+    num_classes: int,
+    seed: int,
+) -> npt.NDArray[np.float64] | None:
+    """Return WA and UA of each model on each resample, (models, 2, RESAMPLES); None for fewer than two clusters."""
     names, cluster = np.unique(np.asarray(clusters), return_inverse=True)
     if len(names) < 2:
         return None
-    right, total = np.zeros((len(names), num_classes)), np.zeros((len(names), num_classes))
     classes = np.asarray(truth)
+    total = np.zeros((len(names), num_classes))
     np.add.at(total, (cluster, classes), 1)
-    np.add.at(right, (cluster, classes), np.asarray(predicted) == classes)
+    right = np.zeros((len(predictions), len(names), num_classes))
+    for model, predicted in enumerate(predictions):
+        np.add.at(right[model], (cluster, classes), np.asarray(predicted) == classes)
     generator = np.random.default_rng(seed)
-    weighted, unweighted = [], []
-    for _ in range(RESAMPLES):
+    scores = np.empty((len(predictions), 2, RESAMPLES))
+    for resample in range(RESAMPLES):
         times = np.bincount(generator.integers(len(names), size=len(names)), minlength=len(names))
-        hits, seen = times @ right, times @ total  # (K,)
-        weighted.append(hits.sum() / seen.sum())
-        unweighted.append((hits[seen > 0] / seen[seen > 0]).mean())
-    return {"WA": _percentiles(weighted, confidence), "UA": _percentiles(unweighted, confidence)}
+        hits, seen = times @ right, times @ total  # (models, K), (K,)
+        scores[:, 0, resample] = hits.sum(axis=1) / seen.sum()
+        scores[:, 1, resample] = (hits[:, seen > 0] / seen[seen > 0]).mean(axis=1)
+    return scores
 
 
 def _percentiles(values: Sequence[float] | npt.NDArray[np.float64], confidence: float) -> Interval:

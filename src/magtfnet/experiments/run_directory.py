@@ -126,8 +126,7 @@ class RunDirectory:
 
     def read_history(self) -> list[dict[str, float]]:
         """Read what ``write_history`` wrote."""
-        with (self.path / "history.csv").open(newline="", encoding="utf-8") as file:
-            return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+        return read_rows(self.path / "history.csv")
 
     def _refuse_other_experiment(self, config: ExperimentConfig, facts: Mapping[str, Any]) -> None:
         try:
@@ -143,6 +142,12 @@ class RunDirectory:
                     f"{self.path}: began with {key} = {before.get(key)!r}, now {now.get(key)!r}; "
                     "resume with the same settings and recordings, or choose another --run-dir"
                 )
+
+
+def read_rows(path: Path) -> list[dict[str, float]]:
+    """Return the rows of a history: numbers by the names of its columns."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

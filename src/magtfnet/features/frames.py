@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from magtfnet.config import StftConfig
+from magtfnet.features.exportable import gathered_frames, power_by_products
 
 
 def num_frames(num_samples: Tensor, hop_length: int) -> Tensor:
@@ -48,6 +49,8 @@ class PowerSpectrum(nn.Module):
         """Map waveforms (B, S), the first ``lengths`` (B,) samples real, to power (B, T, n_fft // 2 + 1)."""
         samples = real_samples(waveforms.to(self.window.dtype), lengths)
         frames = centred_frames(samples, self.config.n_fft, self.config.hop_length) * self.window
+        if torch.onnx.is_in_onnx_export():
+            return power_by_products(frames)
         spectrum = torch.fft.rfft(frames)
         power: Tensor = spectrum.real.square() + spectrum.imag.square()
         return power
@@ -57,6 +60,8 @@ def centred_frames(samples: Tensor, frame_length: int, hop_length: int) -> Tenso
     """Return (B, T, frame_length), frame t centred on sample t * hop of ``samples`` (B, S), zeros beyond the ends."""
     half = frame_length // 2
     padded = nn.functional.pad(samples, (half, frame_length - half))
+    if torch.onnx.is_in_onnx_export():
+        return gathered_frames(padded, frame_length, hop_length)
     frames: Tensor = padded.unfold(-1, frame_length, hop_length)
     return frames
 
@@ -66,6 +71,8 @@ def frame_sums(values: Tensor, frame_length: int, hop_length: int) -> Tensor:
 
     Summed first over blocks of which frames and hops are whole numbers, so that no value is read three times.
     """
+    if torch.onnx.is_in_onnx_export():
+        return centred_frames(values, frame_length, hop_length).sum(dim=-1)
     block = math.gcd(frame_length, hop_length)
     half = frame_length // 2
     padded = nn.functional.pad(values, (half, frame_length - half))

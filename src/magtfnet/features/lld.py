@@ -110,6 +110,8 @@ class LowLevelDescriptors(nn.Module):
         bandwidth = (second / total - centroid.square()).clamp_min(0.0).sqrt()
         cumulative = magnitude.cumsum(dim=-1)
         threshold = self.config.roll_percent * cumulative[..., -1:]
+        if torch.onnx.is_in_onnx_export():  # ONNX knows no search; counting the bins below is the same
+            return centroid, bandwidth, self.frequencies[(cumulative < threshold).sum(dim=-1)]
         reached = torch.searchsorted(cumulative, threshold).squeeze(-1)  # the first bin at or above it
         return centroid, bandwidth, self.frequencies[reached]
 

@@ -140,7 +140,9 @@ def _graph(config: DualBranchConfig) -> nn.Module:
 
 def _context(config: DualBranchConfig) -> nn.Module:
     if config.context == "blstm":
-        return BLSTM(config.d_model, config.dropout)
+        if config.d_model % 2:
+            raise ValueError(f"d_model {config.d_model} must be even for the two directions of an LSTM")
+        return BLSTM(config.d_model, config.d_model // 2, config.dropout)
     return TransformerEncoder(
         config.num_layers, config.d_model, config.num_heads, config.ffn_dim, config.dropout
     )

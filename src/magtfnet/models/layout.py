@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from magtfnet.models.attention_blocks import attend_in_blocks
 from magtfnet.models.masking import masked_mean, valid_frames, zero_padding
 from magtfnet.models.precision import at_least_float32
 
@@ -162,8 +163,28 @@ class Padded(Layout):
         return out.transpose(1, 2).reshape(batch, time, width // 3)
 
 
+class Exported(Padded):
+    """The padded layout in operations that an ONNX graph has for every number of utterances and frames."""
+
+    def windows(self, frames: Tensor, size: int) -> Tensor:
+        """See ``Layout``; ``frames`` is zero on padding."""
+        half, num_frames = size // 2, frames.shape[1]
+        padded = functional.pad(frames, (0, 0, half, half))
+        return torch.cat([padded[:, first : first + num_frames] for first in range(size)], dim=-1)
+
+    def attend(self, query_key_value: Tensor, num_heads: int) -> Tensor:
+        """See ``Layout``; some frames at a time, so that memory does not grow with the square of the length."""
+        batch, time, width = query_key_value.shape
+        heads = query_key_value.view(batch, time, 3, num_heads, width // (3 * num_heads))
+        query, key, value = heads.permute(2, 0, 3, 1, 4).unbind(0)  # (B, H, T, D / H)
+        out = attend_in_blocks(query, key, value, self.valid[:, None, None, :])
+        return out.transpose(1, 2).flatten(2)
+
+
 def layout_of(frames: Tensor, lengths: Tensor) -> Layout:
-    """Return the layout that is fastest for frames (B, T, C) where they are."""
+    """Return the layout that is fastest for frames (B, T, C) where they are, or the one that can be exported."""
+    if torch.onnx.is_in_onnx_export():
+        return Exported(lengths, frames.shape[1])
     if frames.device.type != "cpu":
         return Padded(lengths, frames.shape[1])
     return Packed(lengths, ROWS if len(lengths) > 1 else 1)

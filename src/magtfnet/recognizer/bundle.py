@@ -1,12 +1,8 @@
 """The bundle: one folder with all that a model needs to run, and nothing that executes.
 
-``bundle.json`` holds the configurations, the labels, the corpus's licence, where the model came from and how
-it scored; ``weights.safetensors`` its weights and the statistics of its standardisation; ``MODEL_CARD.md``
-what it is and is not for; ``checksums.json`` the SHA-256 of each. A bundle is written to a temporary name and
-renamed, so that it is there whole or not at all.
+``bundle_files.py`` says what lies in it.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,10 +19,16 @@ from magtfnet.errors import BundleError, ConfigError, MagtfnetError
 from magtfnet.features import FrontEnd, Standardizer
 from magtfnet.labels import LabelSet
 from magtfnet.models import Model, create_model
-from magtfnet.writing import whole_folder
-
-FORMAT_VERSION = 1
-BUNDLE, WEIGHTS, CHECKSUMS, CARD = "bundle.json", "weights.safetensors", "checksums.json", "MODEL_CARD.md"
+from magtfnet.recognizer.bundle_files import (
+    BUNDLE,
+    CARD,
+    FORMAT_VERSION,
+    GRAPH,
+    WEIGHTS,
+    read_description,
+    read_files,
+    write_files,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +45,7 @@ class Bundle:
         provenance: corpus, licence, protocol, seed, versions: plain data.
         scores: validation and test scores: plain data.
         card: the model card, Markdown.
+        graph: the same model as an ONNX file, where it was exported.
     """
 
     model: Model
@@ -54,6 +57,7 @@ class Bundle:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     scores: Mapping[str, Any] = field(default_factory=dict)
     card: str = ""
+    graph: bytes | None = None
 
     def save(self, folder: str | Path) -> Path:
         """Write the bundle to a folder that does not exist yet; nothing is left behind when writing fails.
@@ -62,18 +66,14 @@ class Bundle:
             BundleError: the folder exists.
         """
         folder = Path(folder)
-        if folder.exists():
-            raise BundleError(f"{folder}: exists already; remove it or choose another name")
         files = {
             BUNDLE: self._description(),
             WEIGHTS: save_tensors(self._tensors()),
             CARD: self.card.encode(),
         }
-        sums = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
-        files[CHECKSUMS] = (json.dumps(sums, indent=2) + "\n").encode()
-        with whole_folder(folder) as temporary:
-            for name, data in files.items():
-                (temporary / name).write_bytes(data)
+        if self.graph is not None:
+            files[GRAPH] = self.graph
+        write_files(folder, files)
         return folder
 
     @classmethod
@@ -84,14 +84,9 @@ class Bundle:
             BundleError: not a bundle, a file missing or altered, another version, or weights that do not fit.
         """
         folder = Path(folder)
-        files = _read_files(folder)
+        files = read_files(folder)
         try:
-            values = json.loads(files[BUNDLE])
-            if values["format_version"] != FORMAT_VERSION:
-                raise BundleError(
-                    f"{folder}: bundle of version {values['format_version']}, expected {FORMAT_VERSION}; "
-                    "install the magtfnet that wrote it, or train it again"
-                )
+            values = read_description(folder, files[BUNDLE])
             labels = LabelSet(tuple(values["labels"]["classes"]), values["labels"]["merges"])
             audio = validated(AudioConfig, values["audio"], "audio.")
             features = validated(FeatureConfig, values["features"], "features.")
@@ -103,9 +98,8 @@ class Bundle:
             raise
         except (KeyError, TypeError, AttributeError, ValueError, MagtfnetError, SafetensorError) as error:
             raise BundleError(f"{folder}: does not fit this magtfnet ({error}); train it again") from error
-        return cls(
-            model.eval(), standardizer, labels, audio, features, model_config, provenance, scores, card
-        )
+        parts = (model.eval(), standardizer, labels, audio, features, model_config)
+        return cls(*parts, provenance, scores, card, files.get(GRAPH))
 
     def _description(self) -> bytes:
         values = {
@@ -151,25 +145,6 @@ def build(
     return create_model(model.name, num_classes=num_classes, **sizes, **model.overrides), Standardizer(
         *sizes.values()
     )
-
-
-def _read_files(folder: Path) -> dict[str, bytes]:
-    if not folder.is_dir():
-        found = "a file" if folder.exists() else "no such folder"
-        raise BundleError(f"{folder}: {found}; expected a bundle, the folder 'bundle' of a run directory")
-    files = {}
-    for name in (CHECKSUMS, BUNDLE, WEIGHTS, CARD):
-        if not (folder / name).is_file():
-            raise BundleError(f"{folder}: not a whole bundle, {name} is missing; copy it again")
-        files[name] = (folder / name).read_bytes()
-    try:
-        sums = json.loads(files.pop(CHECKSUMS))
-    except ValueError as error:
-        raise BundleError(f"{folder}: {CHECKSUMS} is damaged; copy the bundle again") from error
-    for name, data in files.items():
-        if not isinstance(sums, dict) or sums.get(name) != hashlib.sha256(data).hexdigest():
-            raise BundleError(f"{folder}: {name} was altered or damaged; copy the bundle again")
-    return files
 
 
 def _fill(folder: Path, model: Model, standardizer: Standardizer, tensors: Mapping[str, Tensor]) -> None:

@@ -1,56 +1,131 @@
-"""The recognizer: recordings in, predictions out."""
+"""The recognizer: recordings in, predictions out. Needs no torch where its model was exported."""
 
 import os
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
-
-import torch
+from typing import TYPE_CHECKING, cast, overload
 
 from magtfnet.audio import Waveform, prepare, read_audio
 from magtfnet.audio.io import MIN_DURATION
 from magtfnet.audio.trim import trim_silence
-from magtfnet.errors import DurationError, MagtfnetError
-from magtfnet.features import FeatureBatch, FrontEnd
-from magtfnet.features.batch import pad_frames
+from magtfnet.audio.waveform import Samples
+from magtfnet.errors import BundleError, DurationError, MagtfnetError
 from magtfnet.labels import LabelSet
 from magtfnet.prediction import Prediction
-from magtfnet.recognizer.bundle import Bundle
+from magtfnet.progress import Progress, silent
+from magtfnet.recognizer.engine import Engine
+from magtfnet.recognizer.loading import load_engine, torch_engine
+from magtfnet.timeline import Timeline, TimelineSettings
 
 if TYPE_CHECKING:
+    import torch
+
     from magtfnet.explain import Explanation
+    from magtfnet.features import FeatureBatch, FrontEnd
+    from magtfnet.recognizer.bundle import Bundle
+    from magtfnet.recognizer.torch_engine import TorchEngine
 
 Source = str | os.PathLike[str] | Waveform
 LONGEST = 600.0
 """Seconds of one utterance: attention over more than 60,000 frames would take gigabytes and minutes."""
-BATCH_FRAMES = 20_000
-"""Frames, padding included, that go through the network at once."""
+BATCH_SECONDS = 200.0
+"""Of sound, padding included, that go through the network at once."""
 
 
 class EmotionRecognizer:
     """Tells the emotion of recordings.
 
     Args:
-        bundle: a trained model.
+        model: a trained model, or an engine that has one.
     """
 
-    def __init__(self, bundle: Bundle) -> None:
-        self.bundle = bundle
-        self.front_end = FrontEnd(bundle.audio, bundle.features)
+    def __init__(self, model: "Bundle | Engine") -> None:
+        self.engine: Engine = model if hasattr(model, "probabilities") else torch_engine(model)
+        self._folder: Path | None = None
+        self._beside: TorchEngine | None = None
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> "EmotionRecognizer":
-        """Return the recognizer of a bundle on disk.
+    def load(cls, model: str | os.PathLike[str] | None = None, *, threads: int = 1) -> "EmotionRecognizer":
+        """Return the recognizer of a bundle, of an exported ``.onnx`` file, or of a model by its name.
+
+        A bundle that was exported is run by onnxruntime, without torch, which also starts faster; the file was checked
+        to answer as torch does.
+
+        Args:
+            model: a path, or a name that ``magtfnet models`` lists; without it the model that comes with magtfnet.
+            threads: of one prediction by onnxruntime.
 
         Raises:
             BundleError: see ``Bundle.load``.
+            UnknownNameError: neither a path nor a name.
+            MissingExtraError: a bundle that was not exported, and torch is not installed.
         """
-        return cls(Bundle.load(Path(path)))
+        engine, folder = load_engine(model, threads=threads)
+        recognizer = cls(engine)
+        recognizer._folder = folder
+        return recognizer
+
+    @classmethod
+    def from_hub(cls, repo: str, *, revision: str = "main", token: str | None = None) -> "EmotionRecognizer":
+        """Return the recognizer of a bundle on the Hugging Face Hub, or on the one that ``$HF_ENDPOINT`` names.
+
+        Args:
+            repo: ``owner/name``.
+            revision: a branch, tag or commit.
+            token: for private repositories; the one that ``hf auth login`` left, where not given.
+
+        Raises:
+            HubError: no such repository, revision or bundle, or the hub cannot be reached.
+            BundleError: what lies there is altered or damaged.
+            MissingExtraError: huggingface_hub is not installed.
+        """
+        from magtfnet.recognizer.hub import fetch
+
+        return cls.load(fetch(repo, revision=revision, token=token))
+
+    def push_to_hub(self, repo: str, *, private: bool = False, token: str | None = None) -> str:
+        """Write the bundle to a repository on the Hugging Face Hub as one commit; return the commit's address.
+
+        Args:
+            repo: ``owner/name``; made where it is not there.
+            private: who may see a repository that is made.
+            token: the one that ``hf auth login`` left, where not given.
+
+        Raises:
+            HubError: the hub refuses it, or cannot be reached.
+            BundleError: it was loaded from an exported file alone.
+            MissingExtraError: huggingface_hub is not installed.
+        """
+        from magtfnet.recognizer.hub import push
+
+        with tempfile.TemporaryDirectory() as made:
+            folder = self._folder or self.bundle.save(Path(made) / "bundle")
+            return push(folder, repo, private=private, token=token)
 
     @property
     def labels(self) -> LabelSet:
         """The classes that it tells apart."""
-        return self.bundle.labels
+        return self.engine.labels
+
+    @property
+    def bundle(self) -> "Bundle":
+        """The bundle behind it, with the network as a torch module.
+
+        Raises:
+            BundleError: it was loaded from an exported file alone.
+            MissingExtraError: torch is not installed.
+        """
+        return self._torch().bundle
+
+    @property
+    def front_end(self) -> "FrontEnd":
+        """The front end as a torch module; see ``bundle``."""
+        return self._torch().front_end
+
+    def probabilities(self, features: "FeatureBatch") -> "torch.Tensor":
+        """Return the probabilities (B, K), float64, of features as the front end gives them; see ``bundle``."""
+        return self._torch().of_features(features)
 
     @overload
     def predict(self, source: Source) -> Prediction: ...  # type: ignore[overload-overlap]  # a str is a sequence too
@@ -69,21 +144,21 @@ class EmotionRecognizer:
 
     def predict_each(self, sources: Sequence[Source]) -> Iterator[Prediction | MagtfnetError]:
         """Yield, in order, the prediction of each recording, or the error of one that cannot be used."""
-        waiting: list[FeatureBatch | MagtfnetError] = []
+        waiting: list[Samples | MagtfnetError] = []
         durations: list[float] = []
-        frames = 0
+        longest = 0
         for source in sources:
             try:
-                batch, duration = self._features(source)
-                frames = max(frames, int(batch.lengths[0]))
-                waiting.append(batch)
+                waveform, duration = self._read(source)
+                longest = max(longest, waveform.num_samples)
+                waiting.append(waveform.samples)
                 durations.append(duration)
             except MagtfnetError as error:
                 waiting.append(error)
                 durations.append(0.0)
-            if frames * len(waiting) >= BATCH_FRAMES:
+            if longest * len(waiting) >= BATCH_SECONDS * self.engine.audio.sample_rate:
                 yield from self._run(waiting, durations)
-                waiting, durations, frames = [], [], 0
+                waiting, durations, longest = [], [], 0
         yield from self._run(waiting, durations)
 
     def explain(self, source: Source, *, label: str | None = None, method: str = "shapley") -> "Explanation":
@@ -123,20 +198,39 @@ class EmotionRecognizer:
             )
         return explain(*parts, waveform, starts=cut[0], label=label, method=method, notes=notes)
 
+    def timeline(
+        self,
+        source: Source,
+        *,
+        settings: TimelineSettings = TimelineSettings(),
+        by_channel: bool = False,
+        progress: Progress = silent,
+    ) -> Timeline:
+        """Return the emotions of a recording of any length along time.
+
+        Args:
+            source: a path or a waveform.
+            settings: windows, smoothing, speech.
+            by_channel: hear each channel by itself, as in calls with a speaker a side; else they are mixed.
+            progress: told seconds done and in all.
+
+        Raises:
+            AudioError: a recording that cannot be used.
+        """
+        from magtfnet.recognizer.timelines import timeline
+
+        return timeline(self, source, settings=settings, by_channel=by_channel, progress=progress)
+
     def _raising(self, sources: Sequence[Source]) -> Iterator[Prediction]:
         for result in self.predict_each(sources):
             if isinstance(result, MagtfnetError):
                 raise result
             yield result
 
-    def _features(self, source: Source) -> tuple[FeatureBatch, float]:
-        waveform, duration = self._read(source)
-        return self.front_end.extract(waveform), duration
-
     def _read(self, source: Source) -> tuple[Waveform, float]:
         """Return a recording as the front end takes it, and how long it was."""
         name, waveform = self._recording(source)
-        return prepare(waveform, self.bundle.audio, name), waveform.duration
+        return prepare(waveform, self.engine.audio, name), waveform.duration
 
     @staticmethod
     def _recording(source: Source) -> tuple[str | Path, Waveform]:
@@ -152,10 +246,10 @@ class EmotionRecognizer:
         return name, waveform
 
     def _run(
-        self, waiting: Sequence[FeatureBatch | MagtfnetError], durations: Sequence[float]
+        self, waiting: Sequence[Samples | MagtfnetError], durations: Sequence[float]
     ) -> Iterator[Prediction | MagtfnetError]:
-        usable = [item for item in waiting if isinstance(item, FeatureBatch)]
-        rows = iter(self.probabilities(_joined(usable)).tolist() if usable else [])
+        usable = [item for item in waiting if not isinstance(item, MagtfnetError)]
+        rows = iter(self.engine.probabilities(usable).tolist() if usable else [])
         for item, duration in zip(waiting, durations, strict=True):
             if isinstance(item, MagtfnetError):
                 yield item
@@ -163,19 +257,14 @@ class EmotionRecognizer:
                 named = dict(zip(self.labels.classes, next(rows), strict=True))
                 yield Prediction(max(named, key=lambda label: named[label]), named, duration)
 
-    @torch.inference_mode()
-    def probabilities(self, features: FeatureBatch) -> torch.Tensor:
-        """Return the probabilities (B, K), float64, of features as the front end gives them."""
-        model = self.bundle.model
-        standardized = self.bundle.standardizer(features)
-        logits: torch.Tensor = model(**standardized.inputs(model.inputs))
-        return logits.double().softmax(dim=-1)
-
-
-def _joined(batches: Sequence[FeatureBatch]) -> FeatureBatch:
-    return FeatureBatch(
-        pad_frames([batch.log_mel[0] for batch in batches]),
-        pad_frames([batch.lld[0] for batch in batches]),
-        torch.cat([batch.functionals for batch in batches]),
-        torch.cat([batch.lengths for batch in batches]),
-    )
+    def _torch(self) -> "TorchEngine":
+        """Return the engine by torch, of the same bundle."""
+        if hasattr(self.engine, "of_features"):
+            return cast("TorchEngine", self.engine)
+        if self._folder is None:
+            raise BundleError(
+                "this needs a bundle with its weights, and an exported file has been loaded; load the bundle instead"
+            )
+        if self._beside is None:
+            self._beside = torch_engine(self._folder)
+        return self._beside

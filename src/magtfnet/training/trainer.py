@@ -46,10 +46,11 @@ class FitResult:
     best_weights: dict[str, torch.Tensor] = field(default_factory=dict)
 
     def take(self, row: Epoch, model: Model) -> None:
-        """Record an epoch, and its weights where it is the best so far."""
+        """Record an epoch, and its weights where it is the best so far; without validation the last is."""
         self.history.append(row)
-        score = (row["validation_WA"], -row["validation_loss"])
-        if score > self.best_score:
+        validated = "validation_WA" in row
+        score = (row["validation_WA"], -row["validation_loss"]) if validated else self.best_score
+        if not validated or score > self.best_score:
             self.best_epoch, self.best_score = int(row["epoch"]), score
             self.best_weights = {
                 name: value.detach().cpu().clone() for name, value in model.state_dict().items()
@@ -57,7 +58,7 @@ class FitResult:
 
     def epochs_without_gain(self) -> int:
         """Return how many epochs have passed since validation WA last rose."""
-        accuracies = [row["validation_WA"] for row in self.history]
+        accuracies = [row["validation_WA"] for row in self.history if "validation_WA" in row]
         return len(accuracies) - 1 - accuracies.index(max(accuracies)) if accuracies else 0
 
 
@@ -65,7 +66,7 @@ def fit(
     model: Model,
     standardizer: Standardizer,
     training: TrainingData,
-    validation: TrainingData,
+    validation: TrainingData | None,
     config: TrainingConfig,
     *,
     seed: int,
@@ -80,7 +81,7 @@ def fit(
         model: fresh, or anything where ``checkpoint`` exists, which then decides.
         standardizer: fitted on the training part.
         training: what is learnt from.
-        validation: what chooses the epoch and ends the training.
+        validation: what chooses the epoch and ends the training; without it all epochs are run and the last is kept.
         config: the recipe.
         seed: decides order and dropout.
         device: where it runs.
@@ -106,9 +107,11 @@ def fit(
     loop = EpochLoop(model, standardizer, config, device, progress)
     while len(result.history) < config.epochs and result.epochs_without_gain() < config.patience:
         epoch, start = len(result.history) + 1, time.perf_counter()
-        before = result.history[-1] if result.history else None
+        before = result.history[-1] if result.history and validation is not None else None
         loss = loop.train(step, len(training), seed=seed, epoch=epoch, before=before)
-        row = {"epoch": epoch, "train_loss": loss} | loop.evaluate(validation, epoch)
+        row = {"epoch": epoch, "train_loss": loss}
+        if validation is not None:
+            row |= loop.evaluate(validation, epoch)
         result.take(row | {"seconds": time.perf_counter() - start}, model)
         if checkpoint is not None:
             save_checkpoint(checkpoint, _state(result, model, optimizer))

@@ -92,7 +92,7 @@ def test_acrnn_sees_three_pictures_at_its_papers_sizes():
     ] * 4
     assert {c.kernel_size for c in model.convolutions} == {(5, 3)}
     assert model.linear.in_features == 256 * 10
-    assert model.blstm.hidden_size == 128
+    assert model.blstm.ahead.hidden_size == 128
 
 
 def test_channel_attention_weighs_channels():

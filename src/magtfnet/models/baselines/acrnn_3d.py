@@ -18,8 +18,10 @@ from torch.nn import functional
 
 from magtfnet.config import Settings, validated
 from magtfnet.models.blocks.attentive_pooling import AttentivePooling
+from magtfnet.models.blocks.blstm import BLSTM
 from magtfnet.models.blocks.delta import delta
 from magtfnet.models.blocks.slices import mean_over_slices
+from magtfnet.models.layout import Padded
 from magtfnet.models.masking import valid_frames, zero_padding
 from magtfnet.models.precision import at_least_float32, full_precision
 from magtfnet.models.protocol import Model, register_model
@@ -66,7 +68,7 @@ class ACRNN(Model):
         self.pool = nn.MaxPool2d((2, 4), ceil_mode=True)
         self.linear = nn.Linear(widths[-1] * -(-config.n_mels // 4), config.linear)
         self.norm = nn.BatchNorm1d(config.linear)
-        self.blstm = nn.LSTM(config.linear, config.cells, batch_first=True, bidirectional=True)
+        self.blstm = BLSTM(config.linear, config.cells, dropout=0.0)
         self.attention = AttentivePooling(2 * config.cells, config.hidden)
         self.hidden = nn.Linear(2 * config.cells, config.hidden)
         self.dropout = nn.Dropout(config.dropout)
@@ -81,7 +83,7 @@ class ACRNN(Model):
 
     def _classify(self, slices: Tensor, owners: Tensor) -> Tensor:
         """Map slices (S, T, 3 * M) to logits (S, K)."""
-        picture = slices.unflatten(2, (3, -1)).transpose(1, 2)  # type: ignore[no-untyped-call]  # (S, 3, T, M)
+        picture = slices.view(slices.shape[0], slices.shape[1], 3, -1).transpose(1, 2)  # (S, 3, T, M)
         for number, convolution in enumerate(self.convolutions):
             picture = functional.leaky_relu(convolution(picture), SLOPE)
             if number == 0:
@@ -89,11 +91,10 @@ class ACRNN(Model):
             picture = self.dropout(picture)
         frames = self.linear(picture.transpose(1, 2).flatten(2))  # (S, T / 2, linear)
         with full_precision(frames):
-            flat = at_least_float32(frames).flatten(0, 1)
-            frames = functional.leaky_relu(self.norm(flat), SLOPE).view_as(frames)
-            context, _ = self.blstm(frames)
-            everywhere = torch.ones(context.shape[:2], dtype=torch.bool, device=context.device)
-            pooled = self.attention(context, everywhere)
+            by_channel = self.norm(at_least_float32(frames).transpose(1, 2))
+            frames = functional.leaky_relu(by_channel, SLOPE).transpose(1, 2)
+            layout = Padded(torch.full_like(owners, frames.shape[1]), frames.shape[1])
+            pooled = self.attention(self.blstm(frames, layout), layout.valid)
             hidden = functional.leaky_relu(self.hidden(pooled), SLOPE)
             logits: Tensor = self.classifier(self.dropout(hidden))
         return logits

@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from magtfnet.config import Settings, validated
 from magtfnet.errors import ConfigError
+from magtfnet.models.attention_blocks import attend_in_blocks
 from magtfnet.models.blocks.blstm import BLSTM
 from magtfnet.models.layout import Padded
 from magtfnet.models.precision import at_least_float32, full_precision
@@ -46,7 +47,10 @@ class CrossTransformer(nn.Module):
 
     def __init__(self, d_model: int, num_heads: int, ffn_dim: int, dropout: float) -> None:
         super().__init__()
-        self.attention = nn.MultiheadAttention(d_model, num_heads, batch_first=True)
+        self.num_heads = num_heads
+        self.query = nn.Linear(d_model, d_model)
+        self.key_value = nn.Linear(d_model, 2 * d_model)
+        self.output = nn.Linear(d_model, d_model)
         self.attention_norm = nn.LayerNorm(d_model)
         self.ffn = nn.Sequential(nn.Linear(d_model, ffn_dim), nn.ReLU(), nn.Linear(ffn_dim, d_model))
         self.ffn_norm = nn.LayerNorm(d_model)
@@ -54,10 +58,22 @@ class CrossTransformer(nn.Module):
 
     def forward(self, asking: Tensor, asked: Tensor, valid: Tensor) -> Tensor:
         """Map frames (B, T, D) that ask frames of the same shape, of which ``valid`` (B, T) are real."""
-        answer, _ = self.attention(asking, asked, asked, key_padding_mask=~valid, need_weights=False)
+        query = self._heads(self.query(asking))
+        key, value = map(self._heads, self.key_value(asked).chunk(2, dim=-1))
+        mask = valid[:, None, None, :]
+        if torch.onnx.is_in_onnx_export():
+            answers = attend_in_blocks(query, key, value, mask)
+        else:
+            answers = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        answer = self.output(answers.transpose(1, 2).flatten(2))
         frames = self.attention_norm(asking + self.dropout(answer))
         out: Tensor = self.ffn_norm(frames + self.dropout(self.ffn(frames)))
         return out
+
+    def _heads(self, frames: Tensor) -> Tensor:
+        """Return frames (B, T, D) as heads (B, H, T, D / H)."""
+        batch, time, width = frames.shape
+        return frames.view(batch, time, self.num_heads, width // self.num_heads).transpose(1, 2)
 
 
 class DualTBNet(Model):
@@ -79,7 +95,7 @@ class DualTBNet(Model):
         self.transformers = nn.ModuleList(
             CrossTransformer(width, config.num_heads, config.ffn_dim, config.dropout) for _ in range(2)
         )
-        self.blstms = nn.ModuleList(BLSTM(width, config.dropout) for _ in range(2))
+        self.blstms = nn.ModuleList(BLSTM(width, width // 2, config.dropout) for _ in range(2))
         self.hidden = nn.Linear(2 * width, width)
         self.dropout = nn.Dropout(config.dropout)
         self.classifier = nn.Linear(width, config.num_classes)

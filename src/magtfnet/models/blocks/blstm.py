@@ -17,24 +17,20 @@ class BLSTM(nn.Module):
     """Let every frame know what came before and after it.
 
     Args:
-        d_model: D, even: each direction has D / 2 cells.
+        in_features: of a frame.
+        cells: of each direction.
         dropout: of the output.
-
-    Raises:
-        ValueError: D is odd.
     """
 
-    def __init__(self, d_model: int, dropout: float) -> None:
+    def __init__(self, in_features: int, cells: int, dropout: float) -> None:
         super().__init__()
-        if d_model % 2:
-            raise ValueError(f"d_model {d_model} must be even for the two directions of an LSTM")
-        self.ahead = nn.LSTM(d_model, d_model // 2, batch_first=True)
-        self.back = nn.LSTM(d_model, d_model // 2, batch_first=True)
+        self.ahead = nn.LSTM(in_features, cells, batch_first=True)
+        self.back = nn.LSTM(in_features, cells, batch_first=True)
         self.dropout = Dropout(dropout)
 
     def forward(self, frames: Tensor, layout: Layout) -> Tensor:
-        """Map frames (..., D) of the layout to frames of the same shape."""
-        padded = layout.pad(frames)  # (B, T, D)
+        """Map frames (..., in_features) of the layout to frames (..., 2 * cells)."""
+        padded = layout.pad(frames)  # (B, T, in_features)
         with full_precision(frames):
             ahead, _ = self.ahead(padded)
             back, _ = self.back(reverse(padded, layout.lengths))

@@ -71,10 +71,12 @@ class GraphBlock(nn.Module):
         """Map frames (..., D) to frames of the same shape; each frame by itself."""
         with full_precision(frames):
             weight, bias = self._folded()
-        at_once = FRAMES_AT_ONCE if frames.device.type == "cpu" else 2**31
-        pieces = torch.split(frames.flatten(0, -2), at_once)
-        nodes = [self._nodes(piece, weight, bias) for piece in pieces]
-        refined = self.output(torch.cat(nodes)).view_as(frames)
+        flat = frames.flatten(0, -2)  # (S, D)
+        if frames.device.type == "cpu" and not torch.onnx.is_in_onnx_export():
+            nodes = [self._nodes(piece, weight, bias) for piece in torch.split(flat, FRAMES_AT_ONCE)]
+            refined = self.output(torch.cat(nodes)).view_as(frames)
+        else:
+            refined = self.output(self._nodes(flat, weight, bias)).view_as(frames)
         normalized: Tensor = self.norm(self.dropout(refined) + frames)
         return normalized
 

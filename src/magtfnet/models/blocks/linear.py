@@ -2,7 +2,8 @@
 
 On processors that MKL does not know as Intel's, PyTorch's float32 product runs at less than half of what
 oneDNN's reaches (docs/performance.md). PyTorch has oneDNN's product for its compiler's use only, and without
-gradients; here it gets them. Everywhere else, and under autocast, this is ``functional.linear``.
+gradients; here it gets them. Everywhere else, under autocast and in an exported graph, this is
+``functional.linear``.
 """
 
 from typing import Any
@@ -37,7 +38,7 @@ def linear(features: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 def _plain_float32(*tensors: Tensor) -> bool:
     plain = all(tensor.dtype == torch.float32 and tensor.device.type == "cpu" for tensor in tensors)
-    return plain and not torch.is_autocast_enabled("cpu")
+    return plain and not torch.is_autocast_enabled("cpu") and not torch.onnx.is_in_onnx_export()
 
 
 def _onednn(features: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

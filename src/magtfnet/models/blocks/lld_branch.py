@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from magtfnet.models.blocks.dropout import Dropout
 from magtfnet.models.blocks.linear import Linear
-from magtfnet.models.layout import Packed
+from magtfnet.models.layout import Exported, Packed
 
 
 class LLDBranch(Protocol):
@@ -66,6 +66,9 @@ class FramesBranch(nn.Module):
 
     def forward(self, lengths: Tensor, *, lld: Tensor, functionals: Tensor | None = None) -> Tensor:
         """Map frames (B, T, L), the first ``lengths`` (B,) of each real, to (B, hidden)."""
+        if torch.onnx.is_in_onnx_export():  # nothing learns there, so padding may pass BatchNorm
+            mapped = self.layers(lld.flatten(0, 1)).unflatten(0, lld.shape[:2])
+            return Exported(lengths, lld.shape[1]).mean(mapped)
         layout = Packed(lengths)
         return layout.mean(self.layers(layout.arrange(lld)))
 

@@ -17,7 +17,7 @@ def cut(frames: Tensor, lengths: Tensor, size: int) -> tuple[Tensor, Tensor]:
     """
     real = zero_padding(frames, valid_frames(lengths, frames.shape[1]))
     filled = functional.pad(real, (0, 0, 0, -frames.shape[1] % size))
-    pieces = filled.view(len(filled), -1, size, filled.shape[2])  # (B, most slices, size, C)
+    pieces = filled.reshape(filled.shape[0], -1, size, filled.shape[2])  # (B, most slices, size, C)
     counts = (lengths + size - 1) // size
     there = valid_frames(counts, pieces.shape[1])
     return pieces[there], there.nonzero()[:, 0]
@@ -36,6 +36,7 @@ def mean_over_slices(
     """
     slices, owners = cut(frames, lengths, size)
     probabilities = functional.softmax(classify(slices, owners), dim=-1)
-    sums = probabilities.new_zeros(len(lengths), probabilities.shape[1]).index_add(0, owners, probabilities)
-    counts = torch.bincount(owners, minlength=len(lengths))
-    return torch.log(sums / counts.unsqueeze(1) + torch.finfo(sums.dtype).tiny)
+    utterances = torch.arange(lengths.shape[0], device=lengths.device)
+    belongs = (utterances.unsqueeze(1) == owners).to(probabilities.dtype)  # (B, S)
+    mean = belongs @ probabilities / belongs.sum(dim=1, keepdim=True)
+    return torch.log(mean + torch.finfo(mean.dtype).tiny)

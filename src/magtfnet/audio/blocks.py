@@ -1,0 +1,136 @@
+"""A recording block by block: what is too long to be read whole."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from magtfnet.audio.containers import FileBytes, missing_bytes
+from magtfnet.audio.io import MIN_DURATION, UNKNOWN_LENGTH, named_error, refuse_unreadable
+from magtfnet.audio.waveform import Samples, Waveform
+from magtfnet.errors import (
+    DurationError,
+    EmptyAudioError,
+    InvalidSamplesError,
+    StorageError,
+    TruncatedAudioError,
+    UnreadableAudioError,
+)
+
+
+@dataclass(frozen=True)
+class OpenRecording:
+    """A recording that is being read, or one in memory.
+
+    Args:
+        name: what to call it.
+        sample_rate: in Hz.
+        num_channels: of every block.
+        num_samples: in each channel.
+        source: the file, or the samples.
+    """
+
+    name: Path | str
+    sample_rate: int
+    num_channels: int
+    num_samples: int
+    source: soundfile.SoundFile | Waveform
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+        return self.num_samples / self.sample_rate
+
+    def blocks(self, seconds: float) -> Iterator[Samples]:
+        """Yield float32 samples, (S,) for mono and (channels, S) otherwise, as long as asked but for the last.
+
+        Raises:
+            TruncatedAudioError: fewer samples than promised.
+            InvalidSamplesError: NaN or infinite samples.
+        """
+        size = max(1, round(seconds * self.sample_rate))
+        done = 0
+        while done < self.num_samples:
+            block = self._block(done, min(size, self.num_samples - done))
+            if not np.isfinite(block).all():
+                bad = int(block.size - np.isfinite(block).sum())
+                raise InvalidSamplesError(
+                    self.name, f"{bad} samples are NaN or infinite", "repair the file or leave it out"
+                )
+            done += block.shape[-1]
+            yield block
+
+    def _block(self, first: int, size: int) -> Samples:
+        if isinstance(self.source, Waveform):
+            return self.source.samples[..., first : first + size]
+        try:
+            samples = self.source.read(size, dtype="float32", always_2d=True)
+        except soundfile.LibsndfileError as error:
+            raise named_error(error, self.name) from error
+        if len(samples) < size:
+            raise TruncatedAudioError(
+                self.name,
+                f"truncated, {first + len(samples)} samples where {self.num_samples} were expected",
+                "copy it again",
+            )
+        return np.ascontiguousarray(samples.T if samples.shape[1] > 1 else samples[:, 0])
+
+
+@contextmanager
+def open_recording(source: str | os.PathLike[str] | Waveform) -> Iterator[OpenRecording]:
+    """Open a recording to read it block by block.
+
+    Raises:
+        AudioError: as ``read_audio`` has it, as far as the header tells.
+        StorageError: the system does not let us read it.
+    """
+    if isinstance(source, Waveform):
+        yield OpenRecording("waveform", source.sample_rate, source.num_channels, source.num_samples, source)
+        return
+    path = Path(source)
+    refuse_unreadable(path)
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise StorageError(
+            f"{path}: {error.strerror or error}; check the permissions and the disk"
+        ) from error
+    with file:
+        if not (size := os.fstat(file.fileno()).st_size):
+            raise EmptyAudioError(path, "an empty file (0 bytes)", "copy or record it again")
+        missing = missing_bytes(FileBytes(file, size))
+        if missing:
+            raise TruncatedAudioError(
+                path,
+                f"truncated, {missing} of the bytes that its header promises are missing",
+                "copy it again",
+            )
+        file.seek(0)
+        try:
+            opened = soundfile.SoundFile(file)
+        except soundfile.LibsndfileError as error:
+            raise named_error(error, path) from error
+        with opened:
+            _refuse_unusable(opened, path)
+            yield OpenRecording(
+                path, int(opened.samplerate), int(opened.channels), int(opened.frames), opened
+            )
+
+
+def _refuse_unusable(opened: soundfile.SoundFile, path: Path) -> None:
+    if opened.frames == 0:
+        raise EmptyAudioError(path, "a header without samples", "copy or record it again")
+    if opened.frames >= UNKNOWN_LENGTH:
+        raise UnreadableAudioError(
+            path, "its header does not say how long it is", "decode and encode it again"
+        )
+    if opened.frames < MIN_DURATION * opened.samplerate:
+        raise DurationError(
+            path,
+            f"{opened.frames} samples ({opened.frames / opened.samplerate:.4f} s), shorter than one analysis window",
+            f"give at least {MIN_DURATION} s",
+        )

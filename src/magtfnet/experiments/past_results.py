@@ -1,0 +1,80 @@
+"""The results of a protocol that was run before: its scores, and the epochs that validation chose.
+
+Read from a run directory, or from what ``docs/results/`` keeps of one.
+"""
+
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from magtfnet.config import ExperimentConfig, load_config
+from magtfnet.errors import ConfigError, RunDirectoryError
+from magtfnet.evaluation import AggregateReport, EvaluationReport
+from magtfnet.experiments.run_directory import read_rows
+
+
+@dataclass(frozen=True)
+class PastResults:
+    """A protocol that came to its end.
+
+    Args:
+        config: the experiment.
+        reports: by the run's name.
+        best_epochs: of each run, by validation WA and then loss, as the trainer chooses.
+    """
+
+    config: ExperimentConfig
+    reports: AggregateReport
+    best_epochs: tuple[int, ...]
+
+    @classmethod
+    def read(cls, folder: Path) -> "PastResults":
+        """Read the configuration, predictions and histories of a folder.
+
+        Raises:
+            RunDirectoryError: one of them is missing or damaged.
+        """
+        try:
+            config = load_config(folder / "config.toml")
+            pooled = EvaluationReport.from_predictions(folder / "predictions.csv")
+            names = dict.fromkeys(row.run for row in pooled.rows)
+            runs = {name: [row for row in pooled.rows if row.run == name] for name in names}
+            reports = {name: EvaluationReport(pooled.classes, tuple(rows)) for name, rows in runs.items()}
+            epochs = [_best(read_rows(path)) for path in _histories(folder)]
+            if not reports or len(epochs) != len(reports):
+                raise ValueError(f"{len(reports)} runs with {len(epochs)} histories")
+        except (ConfigError, OSError, ValueError, KeyError, TypeError) as error:
+            raise RunDirectoryError(
+                f"{folder}: no finished results ({error}); name a run directory"
+            ) from error
+        return cls(config, AggregateReport(reports), tuple(epochs))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the scores as plain data for a bundle."""
+        pooled = self.reports.pooled
+        return {
+            "protocol": self.config.protocol.name,
+            "runs": len(self.reports.runs),
+            "predictions": len(pooled.rows),
+            "WA": pooled.weighted_accuracy,
+            "UA": pooled.unweighted_accuracy,
+            "WA_standard_deviation": self.reports.weighted_accuracy.deviation,
+            "UA_standard_deviation": self.reports.unweighted_accuracy.deviation,
+            "intervals_95": {name: list(interval) for name, interval in pooled.intervals.items()},
+            "recall": {name: float(pooled.per_class.recall[k]) for k, name in enumerate(pooled.classes)},
+        }
+
+
+def fixed_epochs(results: Sequence[PastResults]) -> int:
+    """Return how many epochs a training without validation takes: the median of the epochs that validation chose."""
+    return round(statistics.median(epoch for result in results for epoch in result.best_epochs))
+
+
+def _histories(folder: Path) -> list[Path]:
+    return sorted(folder.glob("history*.csv")) or sorted(folder.glob("*/history.csv"))
+
+
+def _best(rows: Iterable[dict[str, float]]) -> int:
+    return int(max(rows, key=lambda row: (row["validation_WA"], -row["validation_loss"]))["epoch"])

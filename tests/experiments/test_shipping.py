@@ -1,0 +1,73 @@
+"""A model to ship: everything is learnt from, the epochs are fixed beforehand, the card says so."""
+
+import shutil
+from dataclasses import replace
+
+import pytest
+
+from magtfnet import RunDirectoryError
+from magtfnet.experiments.past_results import PastResults, fixed_epochs
+from magtfnet.experiments.shipping import ship
+from magtfnet.labels import LabelSet
+
+
+@pytest.fixture(scope="module")
+def past(trained):
+    return PastResults.read(trained.folder)
+
+
+def test_past_results_are_read_as_they_were(past, trained):
+    assert past.reports.pooled.weighted_accuracy == trained.report.weighted_accuracy
+    best = max(trained.history, key=lambda row: (row["validation_WA"], -row["validation_loss"]))
+    assert past.best_epochs == (best["epoch"],)
+    assert past.to_dict()["WA"] == trained.report.weighted_accuracy
+
+
+def test_epochs_are_the_median_of_those_that_validation_chose(past):
+    runs = [replace(past, best_epochs=(3, 40)), replace(past, best_epochs=(10,))]
+    assert fixed_epochs(runs) == 10
+
+
+def test_ship_trains_on_everything_the_same_way_again(past, synthetic, feature_cache, synthetic_root):
+    epochs = []
+    results = [replace(past, best_epochs=(2,))]
+    bundle = ship(synthetic, results, cache=feature_cache, on_epoch=epochs.append)
+    assert [row["epoch"] for row in epochs] == [1, 2]
+    assert all(set(row) == {"epoch", "train_loss", "seconds"} for row in epochs)  # nothing was held out
+    assert bundle.provenance["utterances"] == len(synthetic) == 48
+    assert bundle.graph is not None
+    assert "learnt from all 48 utterances" in bundle.card
+    assert "2 epochs, fixed beforehand" in bundle.card
+    again = ship(synthetic, results, cache=feature_cache)
+    assert again.card == bundle.card  # which holds the digest of the weights
+    assert again.graph == bundle.graph
+
+
+def test_results_that_do_not_fit_are_refused(past, synthetic, trained, tmp_path):
+    training = past.config.training.model_copy(update={"learning_rate": 0.5})
+    other = replace(past, config=past.config.model_copy(update={"training": training}))
+    with pytest.raises(
+        RunDirectoryError, match=r"of another recipe than those of .*; name results of one recipe"
+    ):
+        ship(synthetic, [past, other])
+    merged = replace(synthetic, labels=LabelSet(("anger", "calm")))
+    with pytest.raises(RunDirectoryError, match="the corpus has anger, calm; name results of this corpus"):
+        ship(merged, [past])
+    for name in ("config.toml", "predictions.csv", "history.csv"):
+        shutil.copytree(trained.folder, tmp_path / name)
+        (tmp_path / name / name).unlink()
+        with pytest.raises(RunDirectoryError, match=r"no finished results .*; name a run directory"):
+            PastResults.read(tmp_path / name)
+
+
+def test_the_command(cli, synthetic_root, trained, tmp_path):
+    done = cli("ship", "synthetic", synthetic_root, tmp_path / "bundle", "--scores", trained.folder)
+    assert done.code == 0, done.err
+    assert "48 utterances of synthetic" in done.err
+    assert "nothing held out" in done.err
+    assert cli("predict", tmp_path / "bundle", next(synthetic_root.glob("*.wav"))).code == 0
+    again = cli("ship", "synthetic", synthetic_root, tmp_path / "bundle", "--scores", trained.folder)
+    assert again.code == 2
+    assert "exists already; remove it or choose another name" in again.err
+    lost = cli("ship", "synthetic", synthetic_root, tmp_path / "new", "--scores", tmp_path / "nowhere")
+    assert (lost.code, (tmp_path / "new").exists()) == (2, False)
