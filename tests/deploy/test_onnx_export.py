@@ -90,12 +90,12 @@ def _moved(standardizer):
 
 
 def test_what_onnx_has_not_is_named(bundle, monkeypatch):
-    from magtfnet.models.magtf_net import MAGTFNet
+    from magtfnet.models.dual_branch import DualBranchNet
 
     def forward(self, *, log_mel, lengths, functionals):
         return torch.fft.rfft(functionals).real[:, :3]
 
-    monkeypatch.setattr(MAGTFNet, "forward", forward)
+    monkeypatch.setattr(DualBranchNet, "forward", forward)
     with pytest.raises(
         ExportError, match=r"cannot be written as ONNX .*; give its blocks an exportable form"
     ):
