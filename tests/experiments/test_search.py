@@ -142,6 +142,13 @@ def test_ranges_are_searched_and_more_trials_may_follow(synthetic, tmp_path, fea
         assert trial.params["model.d_model"] in (16, 24, 32)
 
 
+def test_trials_side_by_side_draw_different_points(synthetic, tmp_path, feature_cache):
+    space = SearchSpace({"training.learning_rate": Range(low=1e-4, high=1e-2, log=True)})
+    wanted = SearchPlan(space, "tpe", 4)
+    trials = search(synthetic, tmp_path / "s", CONFIG, wanted, cache=feature_cache, jobs=2)
+    assert len({trial.params["training.learning_rate"] for trial in trials}) == 4
+
+
 def test_what_cannot_be_trained_is_given_up_with_the_reason(synthetic, tmp_path, feature_cache):
     space = SearchSpace({"model.num_heads": (2, 3)})
     seen = []

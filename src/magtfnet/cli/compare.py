@@ -5,7 +5,18 @@ from typing import Annotated
 
 import typer
 
-from magtfnet.cli.options import AllowIncomplete, Cache, CorpusName, CorpusRoot, Labels, Only, named_paths
+from magtfnet.cli.options import (
+    AllowIncomplete,
+    Cache,
+    ConfigFile,
+    CorpusName,
+    CorpusRoot,
+    FoldsFile,
+    Jobs,
+    Labels,
+    Only,
+    named_paths,
+)
 from magtfnet.cli.terminal import progress_bar, say, show
 
 
@@ -26,20 +37,14 @@ def compare(
         str | None,
         typer.Option(help="Who is tested; speaker_independent_k_fold unless the configuration says else."),
     ] = None,
-    folds_file: Annotated[
-        Path | None, typer.Option("--folds-file", help="For folds_from: a CSV of id,fold or EmoBox's folder.")
-    ] = None,
+    folds_file: FoldsFile = None,
     fold: Annotated[int | None, typer.Option(help="This fold only, from 0; without it all.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of weights, and of folds that are drawn.")] = 0,
-    config: Annotated[
-        Path | None, typer.Option("--config", help="A TOML file; the paper's recipe without it.")
-    ] = None,
+    config: ConfigFile = None,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", help="section.key=value; model.* is of magtf_net alone.")
     ] = None,
-    jobs: Annotated[
-        int | None, typer.Option(min=1, help="Trainings side by side; without it a short trial decides.")
-    ] = None,
+    jobs: Jobs = None,
     out: Annotated[Path, typer.Option("--out", help="The folder of runs and reports.")] = Path(
         "runs/compare"
     ),

@@ -41,6 +41,18 @@ Cache = Annotated[
     Path | None,
     typer.Option("--cache", help="Where features are kept (else $MAGTFNET_CACHE or ~/.cache/magtfnet)."),
 ]
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", help="A TOML file; the paper's recipe without it.")
+]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", help="section.key=value, such as training.learning_rate=0.005.")
+]
+Jobs = Annotated[
+    int | None, typer.Option(min=1, help="Trainings side by side; without it a short trial decides.")
+]
+FoldsFile = Annotated[
+    Path | None, typer.Option("--folds-file", help="For folds_from: a CSV of id,fold or EmoBox's folder.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 WindowSeconds = Annotated[float, typer.Option("--window", help="Seconds of speech that are heard at once.")]
 Hop = Annotated[float, typer.Option("--hop", help="Seconds from one window to the next.")]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from magtfnet.cli.options import AllowIncomplete, Cache, named_paths
+from magtfnet.cli.options import AllowIncomplete, Cache, ConfigFile, Jobs, Overrides, named_paths
 from magtfnet.cli.terminal import progress_bar, say, show
 from magtfnet.errors import ConfigError
 
@@ -37,16 +37,9 @@ def reproduce(
     quick: Annotated[
         bool, typer.Option("--quick", help="A rehearsal: one epoch of one split. Its figures are no results.")
     ] = False,
-    config: Annotated[
-        Path | None, typer.Option("--config", help="A TOML file; the paper's recipe without it.")
-    ] = None,
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="section.key=value, such as training.precision=bf16."),
-    ] = None,
-    jobs: Annotated[
-        int | None, typer.Option(min=1, help="Trainings side by side; without it a short trial decides.")
-    ] = None,
+    config: ConfigFile = None,
+    overrides: Overrides = None,
+    jobs: Jobs = None,
     out: Annotated[Path, typer.Option("--out", help="The folder of runs and reports.")] = Path("runs/paper"),
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with what was begun there; more may be asked than before.")

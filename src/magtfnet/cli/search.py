@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from magtfnet.cli.options import AllowIncomplete, Cache, CorpusName, CorpusRoot, Labels, Only
+from magtfnet.cli.options import (
+    AllowIncomplete,
+    Cache,
+    ConfigFile,
+    CorpusName,
+    CorpusRoot,
+    Jobs,
+    Labels,
+    Only,
+    Overrides,
+)
 from magtfnet.cli.terminal import progress_bar, say, show
 
 if TYPE_CHECKING:
@@ -42,15 +52,9 @@ def search(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of split, weights and sampler.")] = 0,
     fold: Annotated[int, typer.Option(min=0, help="Of the protocol, where it has several.")] = 0,
-    config: Annotated[
-        Path | None, typer.Option("--config", help="A TOML file; the paper's recipe without it.")
-    ] = None,
-    overrides: Annotated[
-        list[str] | None, typer.Option("--set", help="section.key=value, such as training.epochs=20.")
-    ] = None,
-    jobs: Annotated[
-        int | None, typer.Option(min=1, help="Trials side by side; without it a short trial decides.")
-    ] = None,
+    config: ConfigFile = None,
+    overrides: Overrides = None,
+    jobs: Jobs = None,
     out: Annotated[Path, typer.Option("--out", help="The folder of the search.")] = Path("runs/search"),
     resume: Annotated[
         bool,

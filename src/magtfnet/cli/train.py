@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from magtfnet.cli.options import AllowIncomplete, Cache, CorpusName, CorpusRoot, Labels, Only
+from magtfnet.cli.options import (
+    AllowIncomplete,
+    Cache,
+    ConfigFile,
+    CorpusName,
+    CorpusRoot,
+    FoldsFile,
+    Jobs,
+    Labels,
+    Only,
+    Overrides,
+)
 from magtfnet.cli.terminal import progress_bar, say, show
 
 if TYPE_CHECKING:
@@ -30,26 +41,17 @@ def train(
         typer.Option(help="Who is tested; speaker_independent_k_fold unless the configuration says else."),
     ] = None,
     model: Annotated[str | None, typer.Option(help="A registered model; magtf_net unless said else.")] = None,
-    config: Annotated[
-        Path | None, typer.Option("--config", help="A TOML file; the paper's recipe without it.")
-    ] = None,
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="section.key=value, such as training.learning_rate=0.005."),
-    ] = None,
+    config: ConfigFile = None,
+    overrides: Overrides = None,
     seed: Annotated[int, typer.Option(min=0, help="The first seed: of split, weights and order.")] = 0,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds, from --seed on.")] = 1,
     folds: Annotated[int | None, typer.Option(help="How many folds a k-fold protocol has.")] = None,
     fold: Annotated[int | None, typer.Option(help="Train this fold only, from 0; without it all.")] = None,
-    folds_file: Annotated[
-        Path | None, typer.Option("--folds-file", help="For folds_from: a CSV of id,fold or EmoBox's folder.")
-    ] = None,
+    folds_file: FoldsFile = None,
     precision: Annotated[
         Precision | None, typer.Option(help="Of the large products in training; float32 unless said else.")
     ] = None,
-    jobs: Annotated[
-        int | None, typer.Option(min=1, help="Trainings side by side; without it a short trial decides.")
-    ] = None,
+    jobs: Jobs = None,
     run_dir: Annotated[
         Path | None, typer.Option("--run-dir", help="Where the results go; under runs/ if not given.")
     ] = None,

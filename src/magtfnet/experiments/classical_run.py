@@ -9,15 +9,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from magtfnet.classical import ClassicalSystem, create_classical
 from magtfnet.config import ExperimentConfig
 from magtfnet.corpora import Corpus, Split, Utterance
-from magtfnet.evaluation import EvaluationReport, ScoredUtterance
 from magtfnet.evaluation.page import report_page
 from magtfnet.experiments.run_directory import RunDirectory, peak_memory_mib
-from magtfnet.experiments.scoring import recording_of
+from magtfnet.experiments.scoring import recording_of, report_of
 from magtfnet.experiments.training_run import TrainedRun, finished_run, part_data, run_facts, run_name
 from magtfnet.features import FeatureStore
 from magtfnet.labels import LabelSet
@@ -58,7 +55,8 @@ def train_classical(
         seed,
     )
     seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - start_cpu
-    report = score_classical(system, store, split.test, corpus.labels, name)
+    probabilities = system.predict_proba(part_data(store, split.test, corpus.labels))
+    report = report_of(split.test, list(map(tuple, probabilities.tolist())), corpus.labels, name)
     history = [{"epoch": 1, "validation_WA": float(chosen["validation_WA"]), "seconds": seconds}]
     directory.write_history(history)
     report.save_predictions(directory.path / "predictions.csv")
@@ -84,29 +82,6 @@ def train_classical(
     validation = {"validation_WA": chosen["validation_WA"]}
     directory.write_metrics({"validation": validation, "test": report.to_dict(), "training": cost})
     return TrainedRun(name, directory.path, report, history)
-
-
-def score_classical(
-    system: ClassicalSystem,
-    store: FeatureStore,
-    utterances: Sequence[Utterance],
-    labels: LabelSet,
-    run: str,
-) -> EvaluationReport:
-    """Return the report of utterances whose features the store holds, in their order."""
-    probabilities = system.predict_proba(part_data(store, utterances, labels))
-    rows = tuple(
-        ScoredUtterance(
-            utterance.id,
-            utterance.speaker,
-            labels.classes[labels.index(utterance.emotion)],
-            labels.classes[int(np.argmax(row))],
-            tuple(row.tolist()),
-            run,
-        )
-        for utterance, row in zip(utterances, probabilities, strict=True)
-    )
-    return EvaluationReport(labels.classes, rows)
 
 
 def cost_of_prediction(

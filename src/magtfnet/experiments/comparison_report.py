@@ -6,21 +6,16 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from magtfnet.corpora import Corpus
+from magtfnet.evaluation.cells import SCORE_COLUMNS, difference_cells, difference_columns, score_cells
 from magtfnet.evaluation.document import Document, Section
 from magtfnet.evaluation.figures import STYLE, svg
-from magtfnet.evaluation.paired import difference, holm, scores
-from magtfnet.evaluation.wording import percent_range, plus_minus, signed
+from magtfnet.evaluation.paired import scores
 from magtfnet.experiments.comparison import REFERENCE, Compared
 
 COLUMNS = (
     "system",
-    "WA",
-    "95 % interval",
-    "UA",
-    "95 % interval",
-    f"WA against {REFERENCE}",
-    "95 % interval",
-    "p",
+    *SCORE_COLUMNS,
+    *difference_columns(REFERENCE),
     "learnt numbers",
     "size (KiB)",
     "training (s a run)",
@@ -49,37 +44,23 @@ def report(
         command: what made it, without anybody's paths.
     """
     ranked = sorted(systems, key=lambda system: -system.report.weighted_accuracy.mean)
-    reference = next(system for system in systems if system.name == REFERENCE)
-    others = [system for system in ranked if system is not reference]
-    against = {system.name: difference(system.report, reference.report).weighted for system in others}
-    corrected = dict(zip(against, holm([found.p_value for found in against.values()]), strict=True))
-    rows = []
-    for system in ranked:
-        found, compared = scores(system.report), ["", "", ""]
-        if system.name in against:
-            estimate = against[system.name]
-            compared = [
-                signed(estimate.value),
-                percent_range(estimate.interval),
-                f"{corrected[system.name]:.3f}",
-            ]
-        rows.append(
-            [
-                system.name,
-                plus_minus(system.report.weighted_accuracy.values),
-                percent_range(found.weighted.interval),
-                plus_minus(system.report.unweighted_accuracy.values),
-                percent_range(found.unweighted.interval),
-                *compared,
-                f"{system.parameters:,}",
-                f"{system.num_bytes / 1024:,.0f}",
-                f"{system.training_seconds:.0f}",
-                f"{1000 * system.cpu_seconds:.1f}",
-            ]
-        )
+    reports = {system.name: system.report for system in ranked}
+    against = difference_cells(reports, REFERENCE)
+    rows = [
+        [
+            system.name,
+            *score_cells(system.report),
+            *against[system.name],
+            f"{system.parameters:,}",
+            f"{system.num_bytes / 1024:,.0f}",
+            f"{system.training_seconds:.0f}",
+            f"{1000 * system.cpu_seconds:.1f}",
+        ]
+        for system in ranked
+    ]
     facts = {
         "corpus": f"{corpus.info.title} ({len(corpus)} utterances, {corpus.info.licence})",
-        "protocol": f"{protocol}, {len(reference.report.runs)} runs a system",
+        "protocol": f"{protocol}, {len(reports[REFERENCE].runs)} runs a system",
     }
     sections = [
         Section("How to read this", paragraphs=[HOW]),

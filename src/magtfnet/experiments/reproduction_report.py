@@ -7,10 +7,11 @@ from magtfnet.classical import CLASSICAL
 from magtfnet.config import ModelConfig
 from magtfnet.corpora import Corpus
 from magtfnet.evaluation import AggregateReport
+from magtfnet.evaluation.cells import SCORE_COLUMNS, difference_cells, difference_columns, score_cells
 from magtfnet.evaluation.document import Document, Section
 from magtfnet.evaluation.figures import confusion_figure
-from magtfnet.evaluation.paired import Estimate, Estimates, difference, holm, scores
-from magtfnet.evaluation.wording import percent, percent_range, plus_minus, signed
+from magtfnet.evaluation.paired import Estimate, difference, holm
+from magtfnet.evaluation.wording import percent, percent_range, signed
 from magtfnet.experiments.paper_tables import CLAIMS, CLASS_SCORES, FULL, TABLES, Claim, PaperTable, Row
 from magtfnet.experiments.reproduction import (
     OURS,
@@ -27,13 +28,8 @@ COLUMNS = (
     "paper WA",
     "paper UA",
     "runs",
-    "WA",
-    "95 % interval",
-    "UA",
-    "95 % interval",
-    "WA against the full system",
-    "95 % interval",
-    "p",
+    *SCORE_COLUMNS,
+    *difference_columns("the full system"),
     "parameters",
     "million multiply-adds a second",
 )
@@ -76,41 +72,21 @@ class Comparison:
         """The full system's runs."""
         return self.reports[FULL]
 
-    def against_full(self, model: str) -> Estimates:
-        """Return how far a model is above the full system."""
-        return difference(self.reports[model], self.full)
-
     def table(self, table: PaperTable) -> Section:
         """Return a table of the paper with ours beside it."""
         rows = [row for row in table.rows if row.model in self.reports]
-        compared = [row for row in rows if row.model != FULL]
-        estimates = {row.model: self.against_full(row.model) for row in compared}
-        corrected = dict(
-            zip(estimates, holm([found.weighted.p_value for found in estimates.values()]), strict=True)
+        against = difference_cells(
+            {model: self.reports[model] for model in [FULL, *(r.model for r in rows)]}, FULL
         )
-        lines = [self._line(row, estimates.get(row.model), corrected.get(row.model)) for row in rows]
+        lines = [self._line(row, against[row.model]) for row in rows]
         heading = f"Table {table.number}: {table.title}" if table.number else table.title
         return Section(heading, 3, [table.note] if table.note else [], columns=COLUMNS, rows=lines)
 
-    def _line(self, row: Row, against: Estimates | None, corrected: float | None) -> list[str]:
+    def _line(self, row: Row, against: Sequence[str]) -> list[str]:
         report = self.reports[row.model]
-        found = scores(report)
         paper = ["" if value is None else f"{value:.2f}" for value in row.paper or (None, None)]
-        compared = ["", "", ""]
-        if against is not None and corrected is not None:
-            estimate = against.weighted
-            compared = [signed(estimate.value), percent_range(estimate.interval), f"{corrected:.3f}"]
-        return [
-            row.label,
-            *paper,
-            str(len(report.runs)),
-            plus_minus(report.weighted_accuracy.values),
-            percent_range(found.weighted.interval),
-            plus_minus(report.unweighted_accuracy.values),
-            percent_range(found.unweighted.interval),
-            *compared,
-            *self._cost(row.model),
-        ]
+        ours = score_cells(report)
+        return [row.label, *paper, str(len(report.runs)), *ours, *against, *self._cost(row.model)]
 
     def _cost(self, name: str) -> list[str]:
         """Return parameters and multiply-adds; nothing for classical systems."""

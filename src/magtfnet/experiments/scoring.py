@@ -14,6 +14,7 @@ from magtfnet.evaluation.page import report_page
 from magtfnet.experiments.run_directory import RunDirectory
 from magtfnet.features import FeatureStore
 from magtfnet.features.store import Recording, default_cache
+from magtfnet.labels import LabelSet
 from magtfnet.progress import Progress, silent
 from magtfnet.recognizer import Bundle, EmotionRecognizer
 from magtfnet.writing import whole_folder
@@ -76,17 +77,24 @@ def score(
         indices = by_length[start : start + BATCH]
         batch = recognizer.probabilities(store.batch([recordings[i] for i in indices])).tolist()
         probabilities.update(zip(indices, map(tuple, batch), strict=True))
-    labels = recognizer.labels
+    in_order = [probabilities[i] for i in range(len(utterances))]
+    return report_of(utterances, in_order, recognizer.labels, run)
+
+
+def report_of(
+    utterances: Sequence[Utterance], probabilities: Sequence[tuple[float, ...]], labels: LabelSet, run: str
+) -> EvaluationReport:
+    """Return the report of utterances by the probabilities of each."""
     rows = tuple(
         ScoredUtterance(
             utterance.id,
             utterance.speaker,
             labels.classes[labels.index(utterance.emotion)],
-            labels.classes[int(np.argmax(probabilities[i]))],
-            probabilities[i],
+            labels.classes[int(np.argmax(said))],
+            said,
             run,
         )
-        for i, utterance in enumerate(utterances)
+        for utterance, said in zip(utterances, probabilities, strict=True)
     )
     return EvaluationReport(labels.classes, rows)
 

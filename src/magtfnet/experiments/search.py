@@ -85,16 +85,25 @@ class SearchPlan:
 
 @dataclass(frozen=True)
 class SearchTrial:
-    """One more trial, ready to be done in this process or in another."""
+    """One more trial, ready to be done in this process or in another.
+
+    Args:
+        folder: of the study.
+        config: what the point changes.
+        plan: the search.
+        parts: what is learnt from, and what scores.
+        number: among all trials ever begun there; it decides what the sampler draws, so no two draw alike.
+    """
 
     folder: Path
     config: ExperimentConfig
     plan: SearchPlan
     parts: DevelopmentParts
+    number: int
 
     def __call__(self, tell: Tell) -> FrozenTrial:
         """Take the next point, train, record its best validation WA, and return all that is recorded."""
-        study, taken = _open(self.folder, self.plan, number=len(self._so_far())), []
+        study, taken = _open(self.folder, self.plan, self.number), []
 
         def objective(trial: optuna.Trial) -> float:
             taken.append(trial.number)
@@ -102,9 +111,6 @@ class SearchTrial:
 
         study.optimize(objective, n_trials=1)
         return study.get_trials(deepcopy=False)[taken[0]]
-
-    def _so_far(self) -> list[FrozenTrial]:
-        return _open(self.folder, self.plan).get_trials(deepcopy=False)
 
     def _score(self, trial: optuna.Trial, values: Mapping[str, Any]) -> float:
         def on_epoch(row: Epoch) -> None:
@@ -190,7 +196,8 @@ def search(
         _put_back_what_was_killed(_open(folder, wanted))
         workers = choose_workers(config, len(corpus.labels), wanted.total, jobs, announce)
         while (left := wanted.total - len(ended(folder, wanted))) > 0:
-            trials = [SearchTrial(folder, config, wanted, parts)] * left
+            begun = len(_open(folder, wanted).get_trials(deepcopy=False))
+            trials = [SearchTrial(folder, config, wanted, parts, begun + more) for more in range(left)]
             _do(trials, workers, wanted.total, announce, on_trial)
         return ended(folder, wanted)
 
@@ -230,7 +237,7 @@ def best(trials: Sequence[FrozenTrial]) -> FrozenTrial | None:
 
 
 def _open(folder: Path, wanted: SearchPlan, number: int = 0) -> optuna.Study:
-    """Open the study; ``number`` trials were begun before, and the next one draws other points than these did."""
+    """Open the study; ``number`` decides what the sampler draws next."""
     sampler: optuna.samplers.BaseSampler = optuna.samplers.TPESampler(
         seed=derived_seed(wanted.seed, number) % 2**32
     )
