@@ -57,6 +57,7 @@ _ERRORS = (
     "MissingExtraError",
     "ResultsError",
     "RunDirectoryError",
+    "ServiceError",
     "SplitError",
     "StorageError",
     "StreamError",

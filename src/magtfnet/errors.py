@@ -32,6 +32,7 @@ Exception
     ├── MicrophoneError            no microphone, or one that cannot be opened
     ├── StreamError                a stream that was finished, or of no rate
     ├── TimelineError              a file of a timeline that is in the way, or of an unknown kind
+    ├── ServiceError               a service that cannot begin: an address, a token
     ├── RunDirectoryError          a run directory that is in the way, or does not fit
     └── WorkerError                a process of several that the system killed
 """
@@ -211,6 +212,10 @@ class StreamError(MagtfnetError):
 
 class TimelineError(MagtfnetError):
     """A file of a timeline that is in the way, or a kind of file that is not known."""
+
+
+class ServiceError(MagtfnetError):
+    """A service that cannot begin: an address that cannot be listened at, a token that is unfit."""
 
 
 class RunDirectoryError(MagtfnetError):

@@ -1,10 +1,12 @@
 """A recording block by block: what is too long to be read whole."""
 
+import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import soundfile
@@ -81,8 +83,11 @@ class OpenRecording:
 
 
 @contextmanager
-def open_recording(source: str | os.PathLike[str] | Waveform) -> Iterator[OpenRecording]:
+def open_recording(source: str | os.PathLike[str] | bytes | Waveform) -> Iterator[OpenRecording]:
     """Open a recording to read it block by block.
+
+    Args:
+        source: a path, the bytes of a file, or a waveform in memory.
 
     Raises:
         AudioError: as ``read_audio`` has it, as far as the header tells.
@@ -90,6 +95,10 @@ def open_recording(source: str | os.PathLike[str] | Waveform) -> Iterator[OpenRe
     """
     if isinstance(source, Waveform):
         yield OpenRecording("waveform", source.sample_rate, source.num_channels, source.num_samples, source)
+        return
+    if isinstance(source, bytes):
+        with _opened(io.BytesIO(source), len(source), "recording") as recording:
+            yield recording
         return
     path = Path(source)
     refuse_unreadable(path)
@@ -99,38 +108,40 @@ def open_recording(source: str | os.PathLike[str] | Waveform) -> Iterator[OpenRe
         raise StorageError(
             f"{path}: {error.strerror or error}; check the permissions and the disk"
         ) from error
-    with file:
-        if not (size := os.fstat(file.fileno()).st_size):
-            raise EmptyAudioError(path, "an empty file (0 bytes)", "copy or record it again")
-        missing = missing_bytes(FileBytes(file, size))
-        if missing:
-            raise TruncatedAudioError(
-                path,
-                f"truncated, {missing} of the bytes that its header promises are missing",
-                "copy it again",
-            )
-        file.seek(0)
-        try:
-            opened = soundfile.SoundFile(file)
-        except soundfile.LibsndfileError as error:
-            raise named_error(error, path) from error
-        with opened:
-            _refuse_unusable(opened, path)
-            yield OpenRecording(
-                path, int(opened.samplerate), int(opened.channels), int(opened.frames), opened
-            )
+    with file, _opened(file, os.fstat(file.fileno()).st_size, path) as recording:
+        yield recording
 
 
-def _refuse_unusable(opened: soundfile.SoundFile, path: Path) -> None:
+@contextmanager
+def _opened(file: BinaryIO, size: int, name: Path | str) -> Iterator[OpenRecording]:
+    """Give the recording that a file of ``size`` bytes holds."""
+    if not size:
+        raise EmptyAudioError(name, "an empty file (0 bytes)", "copy or record it again")
+    missing = missing_bytes(FileBytes(file, size))
+    if missing:
+        raise TruncatedAudioError(
+            name, f"truncated, {missing} of the bytes that its header promises are missing", "copy it again"
+        )
+    file.seek(0)
+    try:
+        opened = soundfile.SoundFile(file)
+    except soundfile.LibsndfileError as error:
+        raise named_error(error, name) from error
+    with opened:
+        _refuse_unusable(opened, name)
+        yield OpenRecording(name, int(opened.samplerate), int(opened.channels), int(opened.frames), opened)
+
+
+def _refuse_unusable(opened: soundfile.SoundFile, name: Path | str) -> None:
     if opened.frames == 0:
-        raise EmptyAudioError(path, "a header without samples", "copy or record it again")
+        raise EmptyAudioError(name, "a header without samples", "copy or record it again")
     if opened.frames >= UNKNOWN_LENGTH:
         raise UnreadableAudioError(
-            path, "its header does not say how long it is", "decode and encode it again"
+            name, "its header does not say how long it is", "decode and encode it again"
         )
     if opened.frames < MIN_DURATION * opened.samplerate:
         raise DurationError(
-            path,
+            name,
             f"{opened.frames} samples ({opened.frames / opened.samplerate:.4f} s), shorter than one analysis window",
             f"give at least {MIN_DURATION} s",
         )

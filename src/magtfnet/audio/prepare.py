@@ -4,10 +4,14 @@ from pathlib import Path
 
 import numpy as np
 
-from magtfnet.audio.resample import resample
+from magtfnet.audio.blocks import OpenRecording
+from magtfnet.audio.resample import ResampledStream, resample
 from magtfnet.audio.waveform import Waveform
 from magtfnet.config import AudioConfig
 from magtfnet.errors import AudioPolicyError
+
+BLOCK_SECONDS = 1.0
+"""Of a recording that is prepared block by block."""
 
 
 def prepare(waveform: Waveform, config: AudioConfig, source: Path | str = "waveform") -> Waveform:
@@ -17,13 +21,36 @@ def prepare(waveform: Waveform, config: AudioConfig, source: Path | str = "wavef
         AudioPolicyError: a channel count or rate that the configuration refuses to change.
     """
     mono = mix_down(waveform, config.channels, source)
-    if mono.sample_rate != config.sample_rate and config.resampling == "refuse":
+    _refuse_rate(mono.sample_rate, config, source)
+    return resample(mono, config.sample_rate, config.resampling)
+
+
+def prepare_blocks(recording: OpenRecording, config: AudioConfig) -> Waveform:
+    """Return an open recording as ``prepare`` does, read block by block.
+
+    Only the mono samples at the configured rate are ever whole in memory, whatever rate and channels a file claims.
+
+    Raises:
+        AudioError: a recording that cannot be used, at whatever block that shows.
+    """
+    _refuse_rate(recording.sample_rate, config, recording.name)
+    resampled = ResampledStream(recording.sample_rate, config.sample_rate, config.resampling)
+    parts = [
+        resampled.push(
+            mix_down(Waveform(block, recording.sample_rate), config.channels, recording.name).samples
+        )
+        for block in recording.blocks(BLOCK_SECONDS)
+    ]
+    return Waveform(np.concatenate([*parts, resampled.finish()]), config.sample_rate)
+
+
+def _refuse_rate(sample_rate: int, config: AudioConfig, source: Path | str) -> None:
+    if sample_rate != config.sample_rate and config.resampling == "refuse":
         raise AudioPolicyError(
             source,
-            f"sample rate {mono.sample_rate} Hz, expected {config.sample_rate} Hz",
+            f"sample rate {sample_rate} Hz, expected {config.sample_rate} Hz",
             "resample it, or set audio.resampling to soxr_hq",
         )
-    return resample(mono, config.sample_rate, config.resampling)
 
 
 def mix_down(waveform: Waveform, policy: str, source: Path | str = "waveform") -> Waveform:

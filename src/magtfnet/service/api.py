@@ -1,0 +1,140 @@
+"""The interface over HTTP: predictions, timelines, models, health, metrics."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import JSONResponse
+
+from magtfnet.errors import MagtfnetError
+from magtfnet.service import hearing
+from magtfnet.service.answers import (
+    HealthAnswer,
+    ModelsAnswer,
+    PredictionAnswer,
+    TimelineAnswer,
+    model_answer,
+)
+from magtfnet.service.bodies import read_recording
+from magtfnet.service.metrics import MEDIA_TYPE
+from magtfnet.service.parameters import BODY, ByChannel, ModelName, TimelineValues, timeline_settings
+from magtfnet.service.problems import problem_of, responses
+from magtfnet.service.state import State
+from magtfnet.timeline.formats import FORMATS
+
+Format = Literal["json", "csv", "textgrid", "vtt", "audacity", "rttm", "html"]
+MEDIA_TYPES: dict[str, str] = {
+    "csv": "text/csv",
+    "textgrid": "text/plain",
+    "vtt": "text/vtt",
+    "audacity": "text/plain",
+    "rttm": "text/plain",
+    "html": "text/html",
+}
+"""Of the formats beside JSON."""
+REFUSED = responses(
+    "malformed-body",
+    "unauthorized",
+    "unknown-model",
+    "late",
+    "too-large",
+    "audio",
+    "parameter",
+    "overloaded",
+    "draining",
+)
+
+
+def routes(state: State) -> APIRouter:
+    """Return the addresses of a service."""
+    router = APIRouter()
+
+    @router.post("/v1/predict", response_model=PredictionAnswer, responses=REFUSED, openapi_extra=BODY)
+    async def predict(request: Request, model: ModelName = None) -> PredictionAnswer:
+        """Tell the emotion of one recording."""
+        served = state.models[model]
+        with state.work.request():
+            data = await read_recording(request)
+            try:
+                told = await state.work.run(hearing.predict, served.recognizer, data, state.limits)
+            except MagtfnetError as error:
+                raise problem_of(error) from error
+        state.metrics.audio.labels("/v1/predict").inc(told.duration)
+        return PredictionAnswer(model=served.name, **told.to_dict())
+
+    @router.post(
+        "/v1/timeline",
+        response_model=TimelineAnswer,
+        responses={
+            200: {
+                "content": {
+                    kind: {"schema": {"type": "string"}} for kind in sorted(set(MEDIA_TYPES.values()))
+                }
+            },
+            **REFUSED,
+        },
+        openapi_extra=BODY,
+    )
+    async def timeline(
+        request: Request,
+        values: TimelineValues,
+        model: ModelName = None,
+        by_channel: ByChannel = False,
+        format: Annotated[Format, Query(description="What is answered.")] = "json",
+    ) -> Response:
+        """Tell the emotions of a recording along time."""
+        served = state.models[model]
+        try:
+            settings = timeline_settings(values, state.limits)
+            with state.work.request():
+                data = await read_recording(request)
+                told = await state.work.run(
+                    hearing.timeline,
+                    served.recognizer,
+                    data,
+                    state.limits,
+                    settings=settings,
+                    by_channel=by_channel,
+                )
+        except MagtfnetError as error:
+            raise problem_of(error) from error
+        state.metrics.audio.labels("/v1/timeline").inc(told.duration)
+        if format != "json":
+            text = await state.work.run(FORMATS[format].write, told)
+            return Response(text, media_type=MEDIA_TYPES[format])
+        answer = told.to_dict() | {"model": served.name}
+        del answer["source"]  # a word of ours: what a client called its file is not known here
+        return JSONResponse(answer)
+
+    @router.get("/v1/models", response_model=ModelsAnswer, responses=responses("unauthorized", "draining"))
+    async def models() -> ModelsAnswer:
+        """List the models that are served; the default is heard where none is named."""
+        default = state.models.default
+        return ModelsAnswer(
+            models=[
+                model_answer(served.name, served.about, default=served is default)
+                for served in state.models.served()
+            ]
+        )
+
+    @router.get("/healthz", response_model=HealthAnswer)
+    async def health() -> HealthAnswer:
+        """Tell that the service lives."""
+        return HealthAnswer(status="alive")
+
+    @router.get(
+        "/readyz",
+        response_model=HealthAnswer,
+        responses={503: {"model": HealthAnswer, "description": "It is being stopped."}},
+    )
+    async def ready() -> Response:
+        """Tell whether the service takes work: its models are loaded before it listens, so until it is stopped."""
+        if state.draining.is_set():
+            return JSONResponse({"status": "draining"}, status_code=503, headers={"Retry-After": "5"})
+        return JSONResponse({"status": "ready"})
+
+    @router.get("/metrics", responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}})
+    async def metrics() -> Response:
+        """Tell counts and times in Prometheus's text format."""
+        return Response(state.metrics.text(), media_type=MEDIA_TYPE)
+
+    return router

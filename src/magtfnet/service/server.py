@@ -1,0 +1,136 @@
+"""Listening, and stopping without losing what is under way."""
+
+import asyncio
+import ipaddress
+import logging
+import signal
+import socket
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+
+from magtfnet.errors import ServiceError
+from magtfnet.service.connections import limited
+from magtfnet.service.logs import log
+from magtfnet.service.state import State
+
+BACKLOG = 2048
+LAST_SECONDS = 2
+"""For answers that are written and connections that only wait, once all work is done."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens.
+
+    Raises:
+        ServiceError: the address is no address of this machine, or the port is taken.
+    """
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family)
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(address)
+            listening.listen(BACKLOG)
+        except OSError:
+            listening.close()
+            raise
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or "no such address"
+        raise ServiceError(
+            f"cannot listen at {host}:{port} ({reason}); choose another --port or --host"
+        ) from error
+    listening.setblocking(False)
+    return listening
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach an address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class DrainingServer(uvicorn.Server):
+    """A server that, told to stop, takes no new work and ends when the old is done.
+
+    It listens on while it does, so that who comes is told 503 instead of finding nobody.
+
+    Args:
+        config: of uvicorn.
+        state: of the service.
+    """
+
+    def __init__(self, config: uvicorn.Config, state: State) -> None:
+        super().__init__(config)
+        self.state = state
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._draining: asyncio.Task[None] | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to drain; a second signal ends at once."""
+        if self.state.draining.is_set():
+            self.should_exit = self.force_exit = True
+            return
+        log(
+            "draining",
+            signal=signal.Signals(sig).name,
+            requests=self.state.work.requests,
+            streams=self.state.work.streams,
+        )
+        self.stop()
+
+    def stop(self) -> None:
+        """Begin to drain; may be called from any thread."""
+        if self._loop is None:
+            self.should_exit = True  # it has not begun to listen
+        else:
+            self._loop.call_soon_threadsafe(self.state.draining.set)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen."""
+        self._loop = asyncio.get_running_loop()
+        self._draining = asyncio.create_task(self._drain())
+        await super().startup(sockets)
+
+    async def _drain(self) -> None:
+        """Wait until told to stop, then until nothing is under way, at most so long."""
+        await self.state.draining.wait()
+        try:
+            async with asyncio.timeout(self.state.limits.drain_seconds):
+                while self.state.work.busy:
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            work = self.state.work
+            log("abandoned", level=logging.WARNING, requests=work.requests, streams=work.streams)
+        self.should_exit = True
+
+
+def make_server(app: FastAPI, state: State) -> DrainingServer:
+    """Return a server of an application, with the limits of its service."""
+    limits = state.limits
+    config = uvicorn.Config(
+        app,
+        http=limited(limits),
+        ws="websockets-sansio",
+        ws_max_size=int(limits.message_kib * 1024),
+        loop="asyncio",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="on",
+        timeout_keep_alive=max(1, round(limits.keep_alive_seconds)),
+        timeout_graceful_shutdown=LAST_SECONDS,
+    )
+    return DrainingServer(config, state)
+
+
+def serve(app: FastAPI, state: State, listening: socket.socket) -> None:
+    """Serve until a signal says to stop."""
+    host, port = listening.getsockname()[:2]
+    address = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+    log("listening", address=address, models=state.models.names())
+    make_server(app, state).run(sockets=[listening])
+    log("stopped")

@@ -1,0 +1,281 @@
+"""Bodies that lie, that are too large, that do not come or do not end: each is refused in time, and costs little."""
+
+import io
+import socket
+import struct
+import time
+
+import numpy as np
+import pytest
+import soundfile
+from running_service import problem_of, serving
+
+from magtfnet.audio import io as audio_io
+from magtfnet.audio.blocks import OpenRecording
+
+HEAD = b"POST /v1/predict HTTP/1.1\r\nHost: here\r\n"
+
+
+class Raw:
+    """A connection that sends what it likes."""
+
+    def __init__(self, service):
+        self.socket = socket.create_connection(("127.0.0.1", service.port), timeout=20)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def send(self, data):
+        self.socket.sendall(data)
+
+    def answer(self):
+        """Return everything until the service closes."""
+        data = b""
+        try:
+            while piece := self.socket.recv(65_536):
+                data += piece
+        except ConnectionResetError:
+            pass
+        return data.decode()
+
+
+def settled(service):
+    """Return whether all that was counted as under way is counted as gone again."""
+    for _ in range(200):
+        work = service.state.work
+        if (work.requests, work.streams, work.pending_bytes) == (0, 0, 0):
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def test_four_gigabytes_declared_are_refused_before_a_byte_is_read():
+    with serving() as service, Raw(service) as raw:
+        raw.send(HEAD + b"Content-Length: 4294967296\r\n\r\n")
+        answer = raw.answer()
+        assert answer.startswith("HTTP/1.1 413")
+        assert "a body of 4096.0 MiB, at most 32 MiB are taken" in answer
+        assert "connection: close" in answer.lower()
+        assert settled(service)
+
+
+def test_who_sends_on_all_the_same_reads_the_answer():
+    """What still comes is read and thrown away for a moment, so that the answer is not lost in a reset."""
+    with serving(body_mib=0.01) as service:
+        problem_of(
+            service.client.post("/v1/predict", content=bytes(300_000)),
+            "too-large",
+            "0.3 MiB, at most 0.01 MiB",
+        )
+        assert service.client.get("/healthz").status_code == 200
+        assert settled(service)
+
+
+def test_endless_chunks_are_cut_at_the_limit():
+    sent = []
+
+    def endless():
+        for _ in range(10_000):
+            sent.append(65_536)
+            yield bytes(65_536)
+
+    with serving(body_mib=1) as service:
+        answer = service.client.post("/v1/predict", content=endless())
+        problem_of(answer, "too-large", "a body of more than 1 MiB")
+        assert settled(service)
+    assert sum(sent) < 655_360_000
+
+
+def test_an_endless_form_is_cut_at_the_limit(tmp_path, monkeypatch):
+    def endless():
+        yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="../../x"\r\n\r\n'
+        for _ in range(100):
+            yield bytes(65_536)
+
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    with serving(body_mib=1) as service:
+        problem_of(
+            service.client.post("/v1/predict", content=endless(), headers=headers),
+            "too-large",
+            "more than 1 MiB",
+        )
+
+
+def test_a_form_stays_in_memory(wav, monkeypatch):
+    """Nothing of an upload is written: no temporary file is made while one of 3 MB is taken."""
+    import tempfile
+
+    def refuse(*arguments, **options):
+        raise AssertionError("a temporary file")
+
+    data = wav(100.0)
+    assert len(data) > 3_000_000
+    with serving() as service:
+        for name in ("TemporaryFile", "NamedTemporaryFile", "mkstemp", "mkdtemp"):
+            monkeypatch.setattr(tempfile, name, refuse)
+        assert service.client.post("/v1/predict", files={"file": data}).status_code == 200
+
+
+def test_slow_senders_are_told_so():
+    with serving(silent_seconds=0.2) as service, Raw(service) as raw:
+        raw.send(HEAD + b"Content-Length: 100\r\n\r\nabc")
+        answer = raw.answer()
+        assert answer.startswith("HTTP/1.1 408")
+        assert "nothing for 0.2 s; send it faster" in answer
+        assert settled(service)
+
+
+def test_who_drips_is_told_so_too():
+    with serving(silent_seconds=5, body_seconds=0.5) as service, Raw(service) as raw:
+        raw.send(HEAD + b"Content-Length: 100\r\n\r\n")
+        start = time.monotonic()
+        raw.socket.settimeout(0.05)
+        answer = b""
+        while b"408" not in answer and time.monotonic() - start < 10:
+            try:
+                raw.send(b"a")
+                answer += raw.socket.recv(65_536)
+            except (TimeoutError, OSError):
+                continue
+        assert b"not whole after 0.5 s" in answer
+        assert settled(service)
+
+
+def test_a_head_that_does_not_come_is_not_waited_for():
+    with serving(head_seconds=0.3) as service:
+        for beginning in (b"", b"POST /v1/pre", HEAD):
+            with Raw(service) as raw:
+                raw.send(beginning)
+                answer = raw.answer()
+                assert answer.startswith("HTTP/1.1 408"), answer
+                assert "the head of the request was not whole after 0.3 s" in answer
+        assert service.client.get("/healthz").status_code == 200
+
+
+def test_more_connections_than_the_limit_are_told_when_to_come_again():
+    with serving(connections=3) as service:
+        opened = [Raw(service) for _ in range(3)]
+        time.sleep(0.1)
+        with Raw(service) as raw:
+            answer = raw.answer()
+        assert answer.startswith("HTTP/1.1 503")
+        assert "Retry-After: 1" in answer
+        assert "3 connections are open" in answer
+        for connection in opened:
+            connection.socket.close()
+        time.sleep(0.1)
+        assert service.client.get("/healthz").status_code == 200
+
+
+def test_what_is_no_http_is_refused():
+    with serving() as service, Raw(service) as raw:
+        raw.send(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n")
+        assert raw.answer().startswith("HTTP/1.1 400")
+        assert service.client.get("/healthz").status_code == 200
+
+
+def test_a_client_that_goes_leaves_nothing_behind(wav):
+    with serving() as service:
+        for _ in range(5):
+            with Raw(service) as raw:
+                raw.send(HEAD + b"Content-Length: 1000000\r\n\r\n" + wav()[:500])
+        assert settled(service)
+        assert service.client.post("/v1/predict", content=wav()).status_code == 200
+
+
+def test_bodies_of_all_requests_together_are_bounded(wav):
+    with serving(pending_mib=0.01) as service:
+        answer = service.client.post("/v1/predict", content=wav(1.0))
+        problem_of(answer, "overloaded", "more than 0.01 MiB of recordings are under way; try again in 1 s")
+        assert answer.headers["retry-after"] == "1"
+        assert settled(service)
+
+
+def wav_header(data_size, rate=16_000, channels=1):
+    fmt = struct.pack("<IHHIIHH", 16, 1, channels, rate, 2 * channels, 2 * channels, 16)
+    return (
+        b"RIFF" + struct.pack("<I", 0xFFFF_FFFF) + b"WAVEfmt " + fmt + b"data" + struct.pack("<I", data_size)
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (wav_header(0x7FFE_0000) + bytes(1000), "truncated-audio"),
+        (wav_header(0xFFFF_FFFF) + bytes(10), "duration"),
+        (wav_header(0), "empty-audio"),
+        (wav_header(40_000, rate=600_000) + bytes(40_000), "audio-policy"),
+        (wav_header(2_000_000, channels=1000) + bytes(2_000_000), "audio-policy"),
+        (b"RIFF\xff\xff\xff\xffWAVE", "truncated-audio"),
+        (b"OggS" + bytes(100), "truncated-audio"),
+        (b"fLaC" + bytes(100), "truncated-audio"),
+        (b"ID3" + bytes(1000), None),
+        (b"\xff\xfb\x90\x00" * 300, None),
+        (bytes(5000), "unreadable-audio"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+@pytest.mark.parametrize("address", ["/v1/predict", "/v1/timeline"])
+def test_headers_that_lie_are_named(service, address, body, kind):
+    answer = service.client.post(address, content=body)
+    assert answer.status_code == 422, answer.text
+    told = answer.json()
+    assert told["detail"].startswith("recording: ")
+    if kind:
+        problem_of(answer, kind)
+
+
+@pytest.fixture(scope="module")
+def bomb():
+    """Ten hours of digital silence as FLAC: some hundred KiB, 576 MB when decoded."""
+    file = io.BytesIO()
+    silence = np.zeros(4_000 * 60, np.int16)
+    with soundfile.SoundFile(file, "w", 4_000, 1, "PCM_16", format="FLAC") as written:
+        for _ in range(600):
+            written.write(silence)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("address", ["/v1/predict", "/v1/timeline"])
+def test_ten_hours_of_silence_are_refused_before_they_are_decoded(service, bomb, address, monkeypatch):
+    decoded = []
+    block = OpenRecording._block
+    monkeypatch.setattr(OpenRecording, "_block", lambda *a: decoded.append(a[2]) or block(*a))
+    monkeypatch.setattr(audio_io, "decode", lambda *a, **k: pytest.fail("decoded whole"))
+    assert len(bomb) < 1_000_000
+    answer = service.client.post(address, content=bomb)
+    limit = {"/v1/predict": "600", "/v1/timeline": "7200"}[address]
+    problem_of(answer, "duration", f"36000.0 s of audio, at most {limit} s are taken; cut it")
+    assert decoded == []
+
+
+def test_a_wide_recording_never_becomes_gigabytes(wav, monkeypatch):
+    """Eight channels of a minute are read in blocks of a second, each mixed down before the next."""
+    largest = []
+    block = OpenRecording._block
+
+    def counted(*arguments):
+        samples = block(*arguments)
+        largest.append(samples.size)
+        return samples
+
+    monkeypatch.setattr(OpenRecording, "_block", counted)
+    with serving() as service:
+        answer = service.client.post("/v1/predict", content=wav(20.0, rate=48_000, channels=8, suffix="flac"))
+    assert answer.status_code == 200
+    assert max(largest) == 48_000 * 8
+    assert len(largest) == 20
+
+
+def test_samples_that_are_not_finite_or_absurd_are_no_mistake_of_ours(graph_path):
+    from magtfnet import EmotionRecognizer
+
+    with serving(recognizer=EmotionRecognizer.load(graph_path)) as service:
+        for level, status in ((np.nan, 422), (np.inf, 422), (3e38, None), (1e-40, 200)):
+            file = io.BytesIO()
+            soundfile.write(file, np.full(8000, level, np.float32), 16_000, format="WAV", subtype="FLOAT")
+            answer = service.client.post("/v1/predict", content=file.getvalue())
+            assert answer.status_code in ((200, 422) if status is None else (status,)), answer.text
