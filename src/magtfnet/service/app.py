@@ -1,7 +1,5 @@
 """The application: the interface, the page where it is installed, and the guard around both."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import NoReturn
 
@@ -24,12 +22,6 @@ def create_app(state: State, *, page: bool = False) -> FastAPI:
         state: of the service.
         page: with the page at ``/``, or, where gradio is not installed, with a line there that says so.
     """
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        yield
-        state.work.close()
-
     app = FastAPI(
         title="magtfnet",
         version=version("magtfnet"),
@@ -37,7 +29,6 @@ def create_app(state: State, *, page: bool = False) -> FastAPI:
         openapi_url=DESCRIPTION,
         docs_url=None,  # FastAPI's pages load scripts from elsewhere
         redoc_url=None,
-        lifespan=lifespan,
     )
     app.include_router(api.routes(state))
     app.include_router(stream.routes(state))

@@ -28,7 +28,8 @@ def listen(host: str, port: int) -> socket.socket:
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listening = socket.socket(family)
+        # Of TCP by name: only of such sockets does asyncio send small answers at once (TCP_NODELAY), 40 ms sooner.
+        listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listening.bind(address)
@@ -86,7 +87,7 @@ class DrainingServer(uvicorn.Server):
         """Begin to drain; may be called from any thread."""
         if self._loop is None:
             self.should_exit = True  # it has not begun to listen
-        else:
+        elif not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self.state.draining.set)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -94,6 +95,15 @@ class DrainingServer(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         self._draining = asyncio.create_task(self._drain())
         await super().startup(sockets)
+        for listening in sockets or []:
+            host, port = listening.getsockname()[:2]
+            address = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+            log("listening", address=address, models=self.state.models.names())
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End what is left, the threads too."""
+        await super().shutdown(sockets)
+        self.state.work.close()
 
     async def _drain(self) -> None:
         """Wait until told to stop, then until nothing is under way, at most so long."""
@@ -129,8 +139,5 @@ def make_server(app: FastAPI, state: State) -> DrainingServer:
 
 def serve(app: FastAPI, state: State, listening: socket.socket) -> None:
     """Serve until a signal says to stop."""
-    host, port = listening.getsockname()[:2]
-    address = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
-    log("listening", address=address, models=state.models.names())
     make_server(app, state).run(sockets=[listening])
     log("stopped")
