@@ -1,5 +1,11 @@
 """A service that listens on this machine, heard by an engine that answers by loudness, or by a real model."""
 
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
 import threading
 import time
 from contextlib import contextmanager
@@ -65,6 +71,64 @@ def make_state(engine=None, token=None, recognizer=None, **limits):
 def serving(engine=None, token=None, recognizer=None, page=False, **limits):
     with Running(make_state(engine, token, recognizer, **limits), page) as running:
         yield running
+
+
+COMMAND = "import sys\nsys.argv[0] = 'magtfnet'\nfrom magtfnet.cli import main\nmain()"
+
+
+class Process:
+    """The command ``serve`` in a process of its own, by a model at ``path``; ``guard`` is code that it runs first."""
+
+    def __init__(self, path, *arguments, guard="", **environment):
+        self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115  # a pipe that nobody reads would fill and stop it
+        self.process = subprocess.Popen(
+            [
+                sys.executable,
+                "-c",
+                guard + COMMAND,
+                "serve",
+                "--port",
+                "0",
+                "--model",
+                f"tiny={path}",
+                *arguments,
+            ],
+            stdout=self.log,
+            stderr=self.log,
+            env={key: value for key, value in os.environ.items() if key != "MAGTFNET_TOKEN"} | environment,
+        )
+        while not (listening := [line for line in self.lines() if '"listening"' in line]):
+            if self.process.poll() is not None:
+                raise AssertionError("\n".join(self.lines()))
+            time.sleep(0.05)
+        self.url = json.loads(listening[0])["address"].rstrip("/")
+        self.client = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.client.close()
+        self.process.kill()
+        self.process.wait()
+        self.log.close()
+
+    def lines(self):
+        self.log.seek(0)
+        return self.log.read().splitlines()
+
+    def measured(self, name):
+        """Return a number that the service tells Prometheus."""
+        (line,) = [
+            line for line in self.client.get("/metrics").text.splitlines() if line.startswith(f"{name} ")
+        ]
+        return float(line.split()[1])
+
+    def stop(self, sent=signal.SIGTERM):
+        """Send a signal; return the exit code and the log."""
+        self.process.send_signal(sent)
+        self.process.wait(30)
+        return self.process.returncode, [json.loads(line) for line in self.lines()]
 
 
 def problem_of(response, kind, *words):

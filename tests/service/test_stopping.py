@@ -2,16 +2,13 @@
 
 import contextlib
 import json
-import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 
 import httpx
 import pytest
-from running_service import problem_of, serving
+from running_service import Process, problem_of, serving
 from scripted_engine import LoudnessEngine
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
@@ -30,51 +27,21 @@ FORBIDDEN = (
 )
 """What the light install with the extra ``serve`` has not."""
 GUARD = f"import sys\nfor name in {FORBIDDEN!r}: sys.modules[name] = None\n"
-COMMAND = "sys.argv[0] = 'magtfnet'\nfrom magtfnet.cli import main\nmain()"
-
-
-class Process:
-    """The command ``serve`` in a process of its own, where importing torch is an error."""
-
-    def __init__(self, *arguments):
-        self.process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-c", GUARD + COMMAND, "serve", "--port", "0", *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={key: value for key, value in os.environ.items() if key != "MAGTFNET_TOKEN"},
-        )
-        first = self.process.stderr.readline()
-        try:
-            self.address = json.loads(first)["address"]
-        except (ValueError, KeyError):
-            self.process.kill()
-            raise AssertionError(first + self.process.stderr.read()) from None
-
-    def stop(self, sent=signal.SIGTERM):
-        """Send a signal; return the exit code and the log."""
-        self.process.send_signal(sent)
-        out, err = self.process.communicate(timeout=20)
-        assert out == ""
-        return self.process.returncode, [json.loads(line) for line in err.splitlines()]
 
 
 @pytest.fixture
 def process(graph_path):
-    running = Process("--model", str(graph_path), "--no-page")
-    yield running
-    running.process.kill()
-    running.process.communicate()
+    with Process(graph_path, "--no-page", guard=GUARD) as running:
+        yield running
 
 
 def test_it_serves_without_torch_and_ends_with_0(process, talk_path, graph_path):
     from magtfnet import EmotionRecognizer
 
-    url = process.address
-    told = httpx.post(f"{url}v1/predict", content=talk_path.read_bytes(), trust_env=False, timeout=30).json()
+    told = process.client.post("/v1/predict", content=talk_path.read_bytes()).json()
     assert told["label"] == EmotionRecognizer.load(graph_path).predict(talk_path).label
-    assert httpx.get(url, trust_env=False).status_code == 404
-    with connect(f"{url.replace('http', 'ws')}v1/stream?rate=16000", proxy=None) as socket:
+    assert process.client.get("/").status_code == 404
+    with connect(f"{process.url.replace('http', 'ws')}/v1/stream?rate=16000", proxy=None) as socket:
         assert json.loads(socket.recv())["type"] == "ready"
         process.process.send_signal(signal.SIGTERM)
         assert json.loads(socket.recv())["type"] == "end"
@@ -94,8 +61,8 @@ def test_an_idle_service_ends_at_once(process, sent):
     start = time.monotonic()
     code, log = process.stop(sent)
     assert code == 0
-    assert [line["event"] for line in log] == ["draining", "stopped"]
-    assert log[0]["signal"] == sent.name
+    assert [line["event"] for line in log] == ["listening", "draining", "stopped"]
+    assert log[1]["signal"] == sent.name
     assert time.monotonic() - start < 15
 
 

@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 
 from magtfnet.service import api, stream
 from magtfnet.service.guard import METHODS, Guard
+from magtfnet.service.page.mount import mount_page
 from magtfnet.service.problems import ProblemError
 from magtfnet.service.state import State
 
@@ -36,7 +37,7 @@ def create_app(state: State, *, page: bool = False) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _parameter)
     app.add_exception_handler(HTTPException, _not_here)
     app.add_middleware(Guard, state=state)
-    return app
+    return mount_page(app, state) if page else app
 
 
 def _elsewhere(app: FastAPI) -> APIRouter:

@@ -85,6 +85,8 @@ class Exchange:
         try:
             _refuse(self.state, self.scope)
             self._refuse_declared()
+            if self.scope["path"] == UPLOAD:
+                self.state.refuse_more_kept()
             await self.app(self.scope, self.receive, self.send)
         except ProblemError as problem:
             self.refusal = problem
@@ -136,6 +138,8 @@ class Exchange:
             headers = MutableHeaders(scope=message)
             headers["X-Request-ID"] = self.request_id
             headers["X-Content-Type-Options"] = "nosniff"
+            if route_of(self.scope) == "page":
+                headers["Content-Security-Policy"] = PAGE_POLICY
         await self._send(message)
 
     def _count(self, size: int) -> None:
@@ -214,6 +218,14 @@ class Exchange:
         log("request", **values)
 
 
+PAGE_POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; media-src 'self' data: blob:; connect-src 'self' data: blob:; font-src 'self' data:; "
+    "worker-src 'self' blob:; frame-ancestors 'none'"
+)
+"""What a browser may load for the page: nothing from elsewhere, whatever gradio's pages ask for."""
+UPLOAD = "/gradio_api/upload"
+"""Where gradio takes the files of the page."""
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 

@@ -42,6 +42,9 @@ class Limits(Settings):
     stream_seconds: float = Field(14_400, gt=0, description="sound of one stream; beyond it closed, 1008")
     idle_seconds: float = Field(30, gt=0, description="a stream without a message; beyond it closed, 1008")
     message_kib: float = Field(1024, gt=0, description="one message of a stream; beyond it closed, 1009")
+    page_mib: float = Field(
+        1024, gt=0, description="files that the page keeps for playing; beyond it 503 for more"
+    )
     drain_seconds: float = Field(
         30, gt=0, description="for unfinished work after SIGTERM; beyond it abandoned"
     )

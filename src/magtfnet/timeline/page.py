@@ -30,17 +30,26 @@ PALETTE = (
 
 def timeline_page(timeline: Timeline) -> str:
     """Return the page."""
+    return ENVIRONMENT.get_template("timeline.html").render(_values(timeline))
+
+
+def timeline_picture(timeline: Timeline) -> str:
+    """Return the picture and the table of segments alone, to stand in another page."""
+    return ENVIRONMENT.get_template("picture.html").render(_values(timeline))
+
+
+def _values(timeline: Timeline) -> dict[str, Any]:
     colours = {name: PALETTE[k % len(PALETTE)] for k, name in enumerate(timeline.classes)}
-    return ENVIRONMENT.get_template("timeline.html").render(
-        timeline=timeline,
-        colours=colours,
-        channels=[_channel(timeline, channel, colours) for channel in range(timeline.channels)],
-        width=WIDTH,
-        sound=SOUND,
-        curves=CURVES,
-        ticks=_ticks(timeline.duration),
-        clock=_clock,
-    )
+    return {
+        "timeline": timeline,
+        "colours": colours,
+        "channels": [_channel(timeline, channel, colours) for channel in range(timeline.channels)],
+        "width": WIDTH,
+        "sound": SOUND,
+        "curves": CURVES,
+        "ticks": _ticks(timeline.duration),
+        "clock": _clock,
+    }
 
 
 def _channel(timeline: Timeline, channel: int, colours: dict[str, str]) -> dict[str, Any]:

@@ -1,0 +1,65 @@
+"""The page at ``/`` of the application, or a line that says how to get it."""
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.responses import PlainTextResponse
+
+from magtfnet.errors import MissingExtraError
+from magtfnet.service.limits import MEBIBYTE
+from magtfnet.service.state import State
+
+
+def mount_page(app: FastAPI, state: State) -> FastAPI:
+    """Return the application with the page, or, where gradio is not installed, with one line in its place."""
+    folder = _prepare_gradio()
+    try:
+        import gradio
+    except ModuleNotFoundError as error:
+        if error.name != "gradio":
+            raise
+        shutil.rmtree(folder, ignore_errors=True)
+        _say_what_is_missing(app)
+        return app
+    from magtfnet.service.page.layout import STYLE, build_page, theme
+
+    state.kept = Path(folder)
+    gradio.mount_gradio_app(
+        app,
+        build_page(state),
+        path="/",
+        max_file_size=int(state.limits.body_mib * MEBIBYTE),
+        footer_links=[],
+        run_history=False,
+        show_error=False,
+        ssr_mode=False,
+        enable_monitoring=False,
+        pwa=False,
+        mcp_server=False,
+        theme=theme(),
+        css=STYLE,
+    )
+    return app
+
+
+def _prepare_gradio() -> str:
+    """Tell gradio to report nothing, and to keep uploads in a folder of this process, which goes with it.
+
+    gradio reads both from the environment alone, some of it when it is imported.
+    """
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    folder = tempfile.mkdtemp(prefix="magtfnet-page-")
+    os.environ["GRADIO_TEMP_DIR"] = folder
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _say_what_is_missing(app: FastAPI) -> None:
+    @app.get("/", include_in_schema=False)
+    async def page() -> PlainTextResponse:
+        return PlainTextResponse(f"{MissingExtraError('gradio', 'page')}\n", status_code=501)
