@@ -21,8 +21,9 @@ class Limits(Settings):
     body_seconds: float = Field(120, gt=0, description="until a body is there; beyond it 408")
     silent_seconds: float = Field(10, gt=0, description="between two pieces of a body; beyond it 408")
     head_seconds: float = Field(10, gt=0, description="until a request's head is there; beyond it 408")
+    # Longer than common clients keep one (5 s to 60 s): it is they who close it, and not we while they ask again.
     keep_alive_seconds: float = Field(
-        5, gt=0, description="a connection between two requests; beyond it closed"
+        75, gt=0, description="a connection between two requests; beyond it closed"
     )
     connections: int = Field(1024, ge=1, description="open connections; beyond it 503")
     recording_seconds: float = Field(
