@@ -36,6 +36,8 @@ STYLE = """
 .answer th, .now th { text-align: left; font-weight: 400; padding: .1rem .8rem .1rem 0; }
 .answer td, .now td { padding: .1rem .4rem; font-variant-numeric: tabular-nums; }
 .bars td { white-space: nowrap; }
+.answer table:not(.bars) :is(th, td):first-child { display: none; } /* the channel: here they are mixed */
+@media (max-width: 30rem) { .answer :is(th, td) { padding: 2px 3px 2px 0 !important; font-size: 13px !important; } }
 .answer { overflow-x: auto; max-width: calc(100vw - 5rem); } .bars .bar { width: 70%; } 
 .bars .bar span { display: block; height: .8em; background: #2c6fad; min-width: 1px; }
 """
@@ -94,7 +96,7 @@ def build_page(state: State) -> Any:
         microphone.start_recording(hears.begin, [live, model], [live, heard_now, file], **quiet)
         microphone.stream(
             hears.piece,
-            [microphone, live, model],
+            [microphone, live],
             [live, heard_now],
             stream_every=STREAM_EVERY,
             time_limit=int(state.limits.recording_seconds),
@@ -124,23 +126,23 @@ class Hears:
         except Exception as error:
             return self._sorry(error)
 
-    async def begin(self, live: Live | None, model: str) -> tuple[Live | None, str]:
-        """Begin a recording."""
+    async def begin(self, live: Live | None, model: str) -> tuple[Live | None, str, None]:
+        """Begin a recording; a file that is there goes."""
         _forget(live)
         try:
-            return Live(self._recognizer(model), self.state.limits, self.state.work), said(
-                "Waiting for speech."
-            )
+            begun = Live(self._recognizer(model), self.state.limits, self.state.work)
         except Exception as error:
-            return None, self._sorry(error)
+            return None, self._sorry(error), None
+        return begun, said("Waiting for speech."), None
 
-    async def piece(self, path: str | None, live: Live | None, model: str) -> tuple[Live | None, Any]:
-        """Hear the next piece of a recording; return what is to be shown now."""
-        if path is None:
+    async def piece(self, path: str | None, live: Live | None) -> tuple[Live | None, Any]:
+        """Hear the next piece of a recording; return what is to be shown now.
+
+        A piece that comes before the beginning, or behind the end, is no part of a recording.
+        """
+        if path is None or live is None:
             return live, gradio.skip()
         try:
-            if live is None:
-                live = Live(self._recognizer(model), self.state.limits, self.state.work)
             await self.state.work.run(live.push, self._taken(path))
         except Exception as error:
             return live, self._sorry(error)
