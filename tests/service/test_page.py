@@ -303,6 +303,9 @@ def test_live_recordings_take_a_place_and_give_it_back(talk):
     state = make_state()
     live = Live(EmotionRecognizer(LoudnessEngine()), state.limits, state.work)
     assert state.work.streams == 1
+    assert not state.work.busy, "stopping does not wait for it"
+    with state.work.stream():
+        assert state.work.busy
     with pytest.raises(DurationError, match=r"0\.000 s of audio; record at least 0\.025 s"):
         live.whole()
     for first in range(0, len(talk), 8_000):

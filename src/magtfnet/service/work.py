@@ -29,13 +29,14 @@ class Work:
         self.requests = 0
         self.streams = 0
         self.pending_bytes = 0
+        self._let_go = 0  # streams that stopping does not wait for
         self._seconds = 0.1  # mean time of a job
         self._threads = ThreadPoolExecutor(limits.workers, thread_name_prefix="hearing")
 
     @property
     def busy(self) -> bool:
-        """Whether anything is under way."""
-        return bool(self.requests or self.streams)
+        """Whether anything is under way that stopping waits for."""
+        return self.requests > 0 or self.streams > self._let_go
 
     @contextmanager
     def request(self) -> Iterator[None]:
@@ -55,8 +56,11 @@ class Work:
             self.requests -= 1
 
     @contextmanager
-    def stream(self) -> Iterator[None]:
+    def stream(self, *, waited_for: bool = True) -> Iterator[None]:
         """Take the place of one stream.
+
+        Args:
+            waited_for: whether stopping the service waits for its end.
 
         Raises:
             ProblemError: all are taken.
@@ -64,10 +68,12 @@ class Work:
         if self.streams >= self.limits.streams:
             raise self.overloaded(f"{self.streams} streams are open, at most {self.limits.streams} are taken")
         self.streams += 1
+        self._let_go += not waited_for
         try:
             yield
         finally:
             self.streams -= 1
+            self._let_go -= not waited_for
 
     def hold(self, size: int) -> None:
         """Count bytes of a body as they come.

@@ -18,6 +18,8 @@ from magtfnet.timeline import Window
 class Live:
     """A stream of the page; it counts as one of the service's.
 
+    Stopping does not wait for it: its pieces come in requests of their own, which are refused then.
+
     Args:
         recognizer: what hears.
         limits: of the service.
@@ -34,7 +36,7 @@ class Live:
         self._parts: list[Samples] = []
         self._samples = 0
         self._place = ExitStack()
-        self._place.enter_context(work.stream())
+        self._place.enter_context(work.stream(waited_for=False))
 
     @property
     def seconds(self) -> float:
