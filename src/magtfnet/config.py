@@ -66,11 +66,16 @@ class LldConfig(Settings):
 
 
 class FeatureConfig(Settings):
-    """The front end: what is computed from a waveform, and whether training statistics standardise it."""
+    """The front end: what is computed from a waveform, and whether training statistics standardise it.
+
+    ``functionals`` names the vector of an utterance: the ``statistics`` of the paper's descriptors, or the
+    extended set (features/extended.py), whose statistics are fixed.
+    """
 
     stft: StftConfig = StftConfig()
     log_mel: LogMelConfig = LogMelConfig()
     lld: LldConfig = LldConfig()
+    functionals: Literal["paper", "extended"] = "paper"
     statistics: tuple[Literal["mean", "std", "min", "max", "range"], ...] = Field(
         ("mean", "std"), min_length=1
     )

@@ -12,10 +12,13 @@ import soundfile
 import torch
 
 from magtfnet import Bundle, BundleError, EmotionRecognizer, ExportError, StorageError, read_audio
+from magtfnet.config import AudioConfig, FeatureConfig, ModelConfig
 from magtfnet.deploy import export
 from magtfnet.deploy.parity import TOLERANCE, check_parity, odd_recordings
 from magtfnet.deploy.waveform_model import WaveformModel
+from magtfnet.features import FrontEnd
 from magtfnet.features.exportable import gathered_frames, power_by_products
+from magtfnet.recognizer.bundle import build
 from magtfnet.recognizer.onnx_engine import OnnxEngine, run_graph
 
 
@@ -39,6 +42,18 @@ def test_it_answers_as_torch_does_on_real_speech(bundle, exported, emodb_root):
     by_torch = EmotionRecognizer(bundle).engine.probabilities([read_audio(path).samples for path in paths])
     by_file = engine.probabilities([read_audio(path).samples for path in paths])
     assert np.abs(by_torch - by_file).max() < 1e-5
+
+
+def test_the_extended_functionals_are_in_the_file(bundle):
+    """Torch and the file meet no two voices, peaks or ranks differently, whatever the sound."""
+    features = FeatureConfig(functionals="extended")
+    model, standardizer = build(3, AudioConfig(), features, ModelConfig(name="magtf_net", channels=8))
+    front_end = FrontEnd(AudioConfig(), features)
+    waves = [torch.from_numpy(samples) for name, samples in odd_recordings(16_000) if len(samples) < 200_000]
+    standardizer.fit(front_end(wave[None], torch.tensor([len(wave)])) for wave in waves)
+    extended = replace(bundle, features=features, model=model.eval(), standardizer=standardizer)
+    engine = OnnxEngine(export(extended))  # which refuses where the file answers otherwise
+    assert len({tuple(row) for row in engine.probabilities([wave.numpy() for wave in waves]).round(6)}) > 4
 
 
 def test_a_batch_answers_as_each_alone(exported):

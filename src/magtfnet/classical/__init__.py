@@ -7,6 +7,7 @@ from magtfnet.classical import (  # noqa: F401  (importing a system registers it
     dnn_elm,
     egemaps_svm,
     functionals_gbm,
+    functionals_kernel_ridge,
     pretrained,
     svm_decision_tree,
 )

@@ -10,6 +10,9 @@ from magtfnet.config import to_plain
 from magtfnet.recognizer import Bundle
 from magtfnet.recognizer.onnx_engine import FORMAT
 
+LARGE = 1_000
+"""In bytes: smaller constants may stand twice."""
+
 
 def metadata(bundle: Bundle) -> dict[str, str]:
     """Return what the file says of itself, each value JSON or plain text."""
@@ -32,7 +35,7 @@ def metadata(bundle: Bundle) -> dict[str, str]:
 
 
 def tidied(graph: onnx.ModelProto) -> onnx.ModelProto:
-    """Return the graph with short names and without the exporter's notes, which name files of its machine.
+    """Return the graph with short names, each large constant once, and without notes, which name files of its machine.
 
     Inputs, outputs and weights keep their names. The names of a thousand small nodes would take a tenth of the
     file.
@@ -48,6 +51,7 @@ def tidied(graph: onnx.ModelProto) -> onnx.ModelProto:
     def renamed(name: str) -> str:
         return name if name in kept else short.setdefault(name, f"v{len(short)}")
 
+    short.update(_written_once(graph.graph))
     for part in _graphs(graph.graph):
         del part.value_info[:]
         if part is not graph.graph:
@@ -59,6 +63,21 @@ def tidied(graph: onnx.ModelProto) -> onnx.ModelProto:
             for names in (node.input, node.output):
                 names[:] = [renamed(name) for name in names]
     return graph
+
+
+def _written_once(graph: onnx.GraphProto) -> dict[str, str]:
+    """Take away constants that stand in the graph before; return by which name each is known from now on.
+
+    The exporter writes a table anew wherever it is used.
+    """
+    known: dict[bytes, str] = {}
+    names: dict[str, str] = {}
+    for node in [node for node in graph.node if node.op_type == "Constant" and node.ByteSize() > LARGE]:
+        value = node.attribute[0].SerializeToString()
+        if value in known:
+            graph.node.remove(node)
+        names[node.output[0]] = known.setdefault(value, f"c{len(known)}")
+    return names
 
 
 def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:

@@ -7,6 +7,7 @@ from magtfnet.audio import Waveform
 from magtfnet.config import AudioConfig, FeatureConfig
 from magtfnet.errors import AudioPolicyError
 from magtfnet.features.batch import FeatureBatch
+from magtfnet.features.extended import ExtendedFunctionals
 from magtfnet.features.functionals import functional_names, functionals
 from magtfnet.features.lld import LowLevelDescriptors
 from magtfnet.features.log_mel import LogMel
@@ -27,13 +28,21 @@ class FrontEnd(nn.Module):
         self.log_mel = LogMel(features.log_mel, features.stft, audio.sample_rate)
         self.lld = LowLevelDescriptors(features.lld, features.stft, audio.sample_rate)
         self.functional_names = functional_names(self.lld.names, features.statistics)
+        self.extended: ExtendedFunctionals | None = None
+        if features.functionals == "extended":
+            self.extended = ExtendedFunctionals(features.log_mel, features.stft, audio.sample_rate)
+            self.functional_names = self.extended.names
 
     def forward(self, waveforms: Tensor, lengths: Tensor) -> FeatureBatch:
         """Map waveforms (B, S), the first ``lengths`` (B,) samples real, to their features."""
         power = self.log_mel.spectrum(waveforms, lengths)
         log_mel, frames = self.log_mel.from_power(power, lengths)
         lld, _ = self.lld.from_power(waveforms, power, lengths)
-        return FeatureBatch(log_mel, lld, functionals(lld, frames, self.config.statistics), frames)
+        if self.extended is None:
+            vector = functionals(lld, frames, self.config.statistics)
+        else:
+            vector = self.extended(waveforms, lengths, power, log_mel, lld, frames)
+        return FeatureBatch(log_mel, lld, vector, frames)
 
     @torch.inference_mode()
     def extract(self, waveform: Waveform) -> FeatureBatch:

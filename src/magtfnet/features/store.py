@@ -1,23 +1,25 @@
 """The feature store: the frames of every utterance, extracted once, read from its files ever after.
 
 A folder per front-end configuration holds ``log_mel.f32`` and ``lld.f32``, to which frames are only ever
-appended, and ``index.jsonl`` with a line per utterance, written after its frames. A kill leaves at worst a
-torn tail, which the next run cuts off. Features are found by the content of their recording, so that an
-altered file is a new one.
+appended, and ``index.jsonl`` with a line per utterance, written after its frames. Functionals that do not follow
+from these frames are kept as well, a row an utterance in ``functionals.f32``. A kill leaves at worst a torn tail,
+which the next run cuts off. Features are found by the content of their recording, so that an altered file is a
+new one.
 """
 
 import errno
 import hashlib
 import json
+import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -38,7 +40,23 @@ FRONT_END_VERSION = 3
 """Raised whenever the front end computes other numbers from the same configuration."""
 
 
-Append = Callable[[str, Frames, Frames], None]
+class Extracted(NamedTuple):
+    """The features of one recording: log-Mel (T, M), descriptors (T, L), and functionals (1, n) where they are kept."""
+
+    log_mel: Frames
+    lld: Frames
+    functionals: Frames | None = None
+
+
+class Place(NamedTuple):
+    """Where the features of one recording lie: its row among all, its first frame, its number of frames."""
+
+    row: int
+    first: int
+    frames: int
+
+
+Append = Callable[[str, Extracted], None]
 
 
 @dataclass(frozen=True)
@@ -64,7 +82,7 @@ class FeatureStore:
         self.features = features
         self.front_end = FrontEnd(audio, features)
         self.folder = folder / configuration_key(audio, features)
-        self._entries: dict[str, tuple[int, int]] = {}  # content key: first frame, number of frames
+        self._entries: dict[str, Place] = {}  # by the key of the content
         self._keys: dict[Recording, str] = {}
         self._open: dict[str, FrameFile] = {}
 
@@ -96,7 +114,7 @@ class FeatureStore:
 
     def length(self, recording: Recording) -> int:
         """Return the number of frames of a recording that was extracted."""
-        return self._entries[self._keys[recording]][1]
+        return self._entries[self._keys[recording]].frames
 
     def batch(self, recordings: Sequence[Recording]) -> FeatureBatch:
         """Return the features of several recordings, padded to the longest.
@@ -105,12 +123,15 @@ class FeatureStore:
             StorageError: the store cannot be read.
         """
         places = [self._entries[self._keys[recording]] for recording in recordings]
-        lengths = torch.tensor([count for _, count in places])
+        lengths = torch.tensor([place.frames for place in places])
         log_mel, lld = (self._padded(name, places, int(lengths.max())) for name in ("log_mel", "lld"))
+        if "functionals" in self.widths():
+            rows = [Place(0, place.row, 1) for place in places]
+            return FeatureBatch(log_mel, lld, self._padded("functionals", rows, 1).squeeze(1), lengths)
         return FeatureBatch(log_mel, lld, functionals(lld, lengths, self.features.statistics), lengths)
 
     def put(self, features: Iterable[tuple[Recording, str, Frames, Frames]]) -> None:
-        """Keep features that were computed elsewhere.
+        """Keep features that were computed elsewhere, where the functionals follow from them.
 
         Args:
             features: of each recording a key of its content, log-Mel (T, M) and descriptors (T, L).
@@ -120,10 +141,10 @@ class FeatureStore:
         """
         with self._writing() as append:
             for recording, key, log_mel, lld in features:
-                append(key, log_mel, lld)
+                append(key, Extracted(log_mel, lld))
                 self._keys[recording] = key
 
-    def _padded(self, name: str, places: Sequence[tuple[int, int]], longest: int) -> Tensor:
+    def _padded(self, name: str, places: Sequence[Place], longest: int) -> Tensor:
         """Return frames (B, T, width), zeros behind the shorter ones, each read to where it belongs."""
         padded = np.zeros((len(places), longest, self.widths()[name]), np.float32)
         try:
@@ -132,8 +153,8 @@ class FeatureStore:
                 file is None or file.process != os.getpid()
             ):  # a forked process shares the place in an open file
                 file = self._open[name] = FrameFile(self._file(name), self.widths()[name])
-            for frames, (first, count) in zip(padded, places, strict=True):
-                file.read_into(frames[:count], first)
+            for frames, place in zip(padded, places, strict=True):
+                file.read_into(frames[: place.frames], place.first)
         except OSError as error:
             raise StorageError(_storage_message(self.folder, error)) from error
         return torch.from_numpy(padded)
@@ -145,25 +166,26 @@ class FeatureStore:
             self.folder.mkdir(parents=True, exist_ok=True)
             with FileLock(self.folder / "lock"):
                 self._recover()
-                with (
-                    self._file("log_mel").open("ab") as log_mel_file,
-                    self._file("lld").open("ab") as lld_file,
-                    (self.folder / "index.jsonl").open("a", encoding="utf-8") as index,
-                ):
-                    next_frame = max((first + count for first, count in self._entries.values()), default=0)
+                with ExitStack() as stack:
+                    files = [stack.enter_context(self._file(name).open("ab")) for name in self.widths()]
+                    index = stack.enter_context((self.folder / "index.jsonl").open("a", encoding="utf-8"))
+                    next_frame = max(
+                        (place.first + place.frames for place in self._entries.values()), default=0
+                    )
 
-                    def append(key: str, log_mel: Frames, lld: Frames) -> None:
+                    def append(key: str, extracted: Extracted) -> None:
                         nonlocal next_frame
                         if key in self._entries:
                             return
-                        for file, frames in ((log_mel_file, log_mel), (lld_file, lld)):
+                        kept = (frames for frames in extracted if frames is not None)
+                        for file, frames in zip(files, kept, strict=True):
                             file.write(frames.tobytes())
                             file.flush()
-                        entry = {"key": key, "first": next_frame, "count": len(log_mel)}
-                        index.write(json.dumps(entry) + "\n")
+                        count = len(extracted.log_mel)
+                        index.write(json.dumps({"key": key, "first": next_frame, "count": count}) + "\n")
                         index.flush()
-                        self._entries[key] = (next_frame, len(log_mel))
-                        next_frame += len(log_mel)
+                        self._entries[key] = Place(len(self._entries), next_frame, count)
+                        next_frame += count
 
                     yield append
         except OSError as error:
@@ -175,11 +197,11 @@ class FeatureStore:
             results = _ahead(pool, self._features_of, wanted)
             for done, (recording, (key, features)) in enumerate(zip(wanted, results, strict=True), start=1):
                 if features is not None:
-                    append(key, *features)
+                    append(key, features)
                 self._keys[recording] = key
                 progress("features", done, len(wanted))
 
-    def _features_of(self, recording: Recording) -> tuple[str, tuple[Frames, Frames] | None]:
+    def _features_of(self, recording: Recording) -> "Result":
         """Return the content key of a recording, and its features where the store does not have them."""
         data = read_bytes(recording.path)
         part = f"{recording.start} {recording.end}".encode()
@@ -190,26 +212,29 @@ class FeatureStore:
             return key, None
         waveform = decode(data, recording.path, start=recording.start, end=recording.end)
         batch = self.front_end.extract(prepare(waveform, self.audio, recording.path))
-        return key, (batch.log_mel[0].numpy(), batch.lld[0].numpy())
+        vector = batch.functionals.numpy() if "functionals" in self.widths() else None
+        return key, Extracted(batch.log_mel[0].numpy(), batch.lld[0].numpy(), vector)
 
     def _recover(self) -> None:
         """Read the index as far as it is whole, and cut off whatever stands behind it."""
-        index, entries, end = self.folder / "index.jsonl", {}, 0
-        sizes = [self._held(name) for name in ("log_mel", "lld")]
-        whole = 0
+        index, whole, end = self.folder / "index.jsonl", 0, 0
+        entries: dict[str, Place] = {}
+        frames = min(self._held(name) for name in ("log_mel", "lld"))
+        vectors = self._held("functionals") if "functionals" in self.widths() else math.inf
         if index.exists():
             for line in index.read_bytes().splitlines(keepends=True):
                 entry = _entry(line)
-                if entry is None or entry[1] != end or entry[1] + entry[2] > min(sizes):
+                if entry is None or entry[1] != end or end + entry[2] > frames or len(entries) >= vectors:
                     break
                 key, first, count = entry
-                entries[key] = (first, count)
+                entries[key] = Place(len(entries), first, count)
                 end = first + count
                 whole += len(line)
             os.truncate(index, whole)
         for name, width in self.widths().items():
             if self._file(name).exists():
-                os.truncate(self._file(name), end * width * 4)
+                rows = len(entries) if name == "functionals" else end
+                os.truncate(self._file(name), rows * width * 4)
         self._entries = entries
 
     def _held(self, name: str) -> int:
@@ -220,21 +245,26 @@ class FeatureStore:
         return self.folder / f"{name}.f32"
 
     def widths(self) -> dict[str, int]:
-        """Return how many numbers a frame of each stored feature has."""
-        return {"log_mel": self.features.log_mel.n_mels, "lld": len(self.front_end.lld.names)}
+        """Return how many numbers a row of each kept feature has: a frame, or an utterance's functionals."""
+        frames = {"log_mel": self.features.log_mel.n_mels, "lld": len(self.front_end.lld.names)}
+        if self.features.functionals == "paper":
+            return frames
+        return frames | {"functionals": len(self.front_end.functional_names)}
 
 
 def configuration_key(audio: AudioConfig, features: FeatureConfig) -> str:
     """Return a short name for everything that decides the stored numbers."""
-    parts = {
+    parts: dict[str, Any] = {
         "version": FRONT_END_VERSION,
         "audio": to_plain(audio),
         **{name: to_plain(getattr(features, name)) for name in ("stft", "log_mel", "lld")},
     }
+    if features.functionals != "paper":
+        parts["functionals"] = features.functionals
     return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
-Result = tuple[str, tuple[Frames, Frames] | None]
+Result = tuple[str, Extracted | None]
 
 
 def _ahead(

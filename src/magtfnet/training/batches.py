@@ -41,7 +41,8 @@ class TrainingData:
     def num_bytes(self, names: Sequence[str]) -> int:
         """Return how much memory the named features of all real frames take."""
         widths = self.store.widths()
-        return 4 * int(self.lengths.sum()) * sum(widths.get(name, 0) for name in names)
+        frames = int(self.lengths.sum()) * sum(widths[name] for name in ("log_mel", "lld") if name in names)
+        return 4 * (frames + len(self) * (widths.get("functionals", 0) if "functionals" in names else 0))
 
     def in_order(self) -> list[list[int]]:
         """Return all indices, the shortest utterances first, in pieces that are read at once."""
