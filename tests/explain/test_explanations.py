@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from magtfnet import AudioError, ExplainError, Waveform, create_model
+from magtfnet.config import FeatureConfig
 from magtfnet.explain import METHODS, explanation, find_players, look_inside
 from magtfnet.explain.attribution import Game, attribute
 from magtfnet.explain.explanation import explain
@@ -15,6 +16,7 @@ from magtfnet.explain.inside import _attention_map, require
 from magtfnet.explain.page import explanation_page
 from magtfnet.explain.words import in_words
 from magtfnet.features import FeatureBatch, FrontEnd, Standardizer
+from magtfnet.features.extended import FAMILIES
 from magtfnet.labels import LabelSet
 from magtfnet.models import Model
 from magtfnet.recognizer import EmotionRecognizer
@@ -72,12 +74,12 @@ def net():
 @pytest.fixture(scope="module")
 def game(net):
     ready, features = standardised(speechlike())
-    return Game(net, ready, find_players(features, FRONT_END.lld.names), target=0)
+    return Game(net, ready, find_players(features, FRONT_END), target=0)
 
 
 @pytest.mark.parametrize("seconds", [0.1, 0.4, 1.2, 7.0])
 def test_the_players_are_as_many_whatever_the_length(seconds):
-    players = find_players(FRONT_END.extract(speechlike(seconds)), FRONT_END.lld.names)
+    players = find_players(FRONT_END.extract(speechlike(seconds)), FRONT_END)
     assert len(players) == 6 * 4 + 12
     assert players.edges[0] == 0
     assert players.edges[-1] == 1 + round(seconds * RATE) // 160
@@ -88,16 +90,14 @@ def test_the_players_are_as_many_whatever_the_length(seconds):
 
 
 def test_fewer_frames_than_pieces_leave_empty_ones():
-    players = find_players(
-        FRONT_END.extract(Waveform(np.full(400, 0.1, np.float32), RATE)), FRONT_END.lld.names
-    )
+    players = find_players(FRONT_END.extract(Waveform(np.full(400, 0.1, np.float32), RATE)), FRONT_END)
     assert players.edges == (0, 1, 2, 3, 3, 3, 3)
 
 
 def test_time_is_cut_where_voice_begins_and_ends():
     samples = np.full(2 * RATE, 1e-5, np.float32)
     samples[RATE // 2 : 3 * RATE // 2] = 0.3 * np.sin(np.arange(RATE) * 0.1)
-    players = find_players(FRONT_END.extract(Waveform(samples, RATE)), FRONT_END.lld.names)
+    players = find_players(FRONT_END.extract(Waveform(samples, RATE)), FRONT_END)
     assert min(abs(edge - 50) for edge in players.edges) <= 2
     assert min(abs(edge - 150) for edge in players.edges) <= 2
 
@@ -113,7 +113,7 @@ def test_values_add_up_to_the_change_of_the_logit(game, method):
 def test_a_linear_model_is_explained_exactly(method):
     """Players of a sum do not interact: each method must give each player its own part."""
     ready, features = standardised(speechlike())
-    players = find_players(features, FRONT_END.lld.names)
+    players = find_players(features, FRONT_END)
     piece, band = slice(players.edges[2], players.edges[3]), slice(players.bands[1], players.bands[2])
     model = Linear((piece, band), descriptor=12 + 3)  # the deviation of the fourth descriptor
     values = attribute(Game(model, ready, players, 0), method).values
@@ -151,6 +151,30 @@ def test_digital_silence_around_it_changes_nothing(trained, rate):
     assert f"1.00 s behind it were left out; with them the model hears {whole.label}" in " ".join(
         in_words(second)
     )
+
+
+def test_extended_functionals_are_explained_by_their_families():
+    torch.manual_seed(0)
+    front_end = FrontEnd(features=FeatureConfig(functionals="extended"))
+    size = len(front_end.functional_names)
+    sizes = {"channels": 8, "d_model": 16, "num_nodes": 6, "graph_channels": 4, "num_heads": 2}
+    net = create_model("magtf_net", num_classes=3, num_functionals=size, **sizes).eval()
+    waveform = speechlike()
+    standardizer = Standardizer(40, 12, size).fit([front_end.extract(speechlike(seed=i)) for i in range(3)])
+    found = explain(net, standardizer, front_end, LABELS, waveform, method="integrated_gradients")
+    assert list(found.by_descriptor()) == list(FAMILIES)
+    of_each = [FAMILIES[index] for index in front_end.descriptor_of_each["functionals"]]
+    named = dict(zip(front_end.functional_names, of_each, strict=True))
+    assert named["voiced_f0_mean"] == "pitch"
+    assert named["log_mel_39_time_of_minimum"] == "log-Mel bands"
+    assert named["voiced_mfcc_14_slope"] == named["mfcc_1_mean"] == "cepstrum"
+    assert named["voiced_flatness_std"] == "spectral shape"
+    assert named["periodicity_std"] == "voicing"
+    assert named["voiced_h1_a3_peaks"] == "voice quality"
+    assert named["voiced_share"] == "rhythm"
+    assert abs(found.attribution.unexplained) < 0.1
+    assert "nan" not in " ".join(in_words(found))
+    assert "pitch" in explanation_page("a.wav", found, in_words(found))
 
 
 def test_silence_has_nothing_to_explain(trained):
@@ -201,7 +225,7 @@ def test_padding_of_the_features_changes_nothing(net):
         log_mel=torch.nn.functional.pad(ready.log_mel, (0, 0, 0, 30), value=7.0),
         lld=torch.nn.functional.pad(ready.lld, (0, 0, 0, 30), value=7.0),
     )
-    players = find_players(features, FRONT_END.lld.names)
+    players = find_players(features, FRONT_END)
     for method in METHODS:
         plain, padded = (attribute(Game(net, batch, players, 1), method).values for batch in (ready, wide))
         assert torch.equal(plain, padded)
@@ -244,7 +268,7 @@ def test_a_model_without_a_part_says_which_have_it():
 
 def test_curves_of_a_true_explanation_leave_random_ones_behind():
     ready, features = standardised(speechlike())
-    players = find_players(features, FRONT_END.lld.names)
+    players = find_players(features, FRONT_END)
     model = Linear((slice(players.edges[1], players.edges[3]), slice(0, 20)))
     game = Game(model, ready, players, 0)
     values = METHODS["occlusion"](game)
@@ -294,7 +318,7 @@ def test_the_recognizer_explains_what_it_predicts(trained, synthetic):
 
 
 def test_a_sentence_names_what_speaks_for_and_against():
-    players = find_players(standardised(speechlike())[1], FRONT_END.lld.names)
+    players = find_players(standardised(speechlike())[1], FRONT_END)
     piece, band = slice(players.edges[2], players.edges[3]), slice(players.bands[1], players.bands[2])
     told = explained(Linear((piece, band)), speechlike(), label="anger", method="occlusion")
     text = " ".join(in_words(told))

@@ -75,12 +75,14 @@ class Game:
             "functionals": features.functionals,
         }
         cells = players.cell_of_each(count, features.log_mel.shape[2])
-        descriptors = torch.arange(len(players.descriptors)) + players.num_cells
-        repeats = features.functionals.shape[1] // len(players.descriptors)
+        of_each = {
+            name: torch.tensor(indices) + players.num_cells
+            for name, indices in players.descriptor_of_each.items()
+        }
         self.player_of = {
             "log_mel": cells,  # (T, M)
-            "lld": descriptors.expand(count, -1),  # (T, L)
-            "functionals": descriptors.repeat(repeats),  # all means, then all deviations, and so on
+            "lld": of_each["lld"].expand(count, -1),  # (T, L)
+            "functionals": of_each["functionals"],
         }
 
     def __call__(self, present: Tensor) -> Tensor:

@@ -156,7 +156,7 @@ def explain(
         logits = model(**standardized.inputs(model.inputs))[0]
     probabilities = dict(zip(labels.classes, logits.double().softmax(dim=-1).tolist(), strict=True))
     label = label or max(probabilities, key=lambda name: probabilities[name])
-    players = find_players(features, front_end.lld.names)
+    players = find_players(features, front_end)
     said = list(notes)
     if method == "shapley" and int(features.lengths[0]) > SHAPLEY_LONGEST:
         said.append(

@@ -3,10 +3,10 @@
 Shapley values need a set of players that does not grow with the utterance. Time is cut where voice begins and
 ends, then the longest piece at the quietest frame of its middle half, until there is a fixed number of
 pieces; the mel bands are cut into equal groups; each low-level descriptor is a player with all its
-functionals.
+functionals, and of the extended functionals each family is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from magtfnet.features import FeatureBatch
+from magtfnet.features import FeatureBatch, FrontEnd
 
 NUM_PIECES = 6
 NUM_BANDS = 4
@@ -32,12 +32,14 @@ class Players:
     Args:
         edges: frames at which pieces begin, and the number of frames: pieces + 1 of them, not falling.
         bands: mel bands at which groups begin, and the number of mel bands.
-        descriptors: names of the low-level descriptors.
+        descriptors: names of the low-level descriptors, or of families of them.
+        descriptor_of_each: for every column of ``lld`` and of ``functionals``, the index of its descriptor.
     """
 
     edges: tuple[int, ...]
     bands: tuple[int, ...]
     descriptors: tuple[str, ...]
+    descriptor_of_each: Mapping[str, tuple[int, ...]]
 
     @property
     def num_pieces(self) -> int:
@@ -70,7 +72,7 @@ class Players:
 
 def find_players(
     features: FeatureBatch,
-    descriptors: Sequence[str],
+    front_end: FrontEnd,
     num_pieces: int = NUM_PIECES,
     num_bands: int = NUM_BANDS,
 ) -> Players:
@@ -78,7 +80,7 @@ def find_players(
 
     Args:
         features: of one utterance, not standardised.
-        descriptors: names of the low-level descriptors.
+        front_end: that made them, and knows their descriptors.
         num_pieces: pieces of time; an utterance of fewer frames has empty ones at its end.
         num_bands: groups of mel bands.
     """
@@ -87,7 +89,10 @@ def find_players(
     loudness = torch.logsumexp(log_mel.double(), dim=-1).numpy() * DECIBELS_PER_NEPER
     bands = np.linspace(0, log_mel.shape[1], num_bands + 1).round().astype(int)
     return Players(
-        tuple(_pieces(loudness, num_pieces)), tuple(int(band) for band in bands), tuple(descriptors)
+        tuple(_pieces(loudness, num_pieces)),
+        tuple(int(band) for band in bands),
+        front_end.descriptors,
+        front_end.descriptor_of_each,
     )
 
 

@@ -1,6 +1,7 @@
 """An explanation in plain words, made from its numbers."""
 
 from collections.abc import Sequence
+from math import isnan
 
 from magtfnet.explain.explanation import Explanation
 
@@ -52,9 +53,8 @@ def _named(explanation: Explanation) -> list[tuple[str, float]]:
     deviations = explanation.deviations.tolist()
     for (name, value), away in zip(explanation.by_descriptor().items(), deviations, strict=True):
         side = "above" if away >= 0 else "below"
-        named.append(
-            (f"{name.replace('_', ' ')}, {abs(away):.1f} deviations {side} the training mean", value)
-        )
+        where = "" if isnan(away) else f", {abs(away):.1f} deviations {side} the training mean"
+        named.append((f"{name.replace('_', ' ')}{where}", value))
     return named
 
 

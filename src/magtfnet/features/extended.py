@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from magtfnet.config import LogMelConfig, StftConfig
-from magtfnet.features.contour import contour_names, contour_statistics
+from magtfnet.features.contour import STATISTICS, contour_names, contour_statistics
 from magtfnet.features.frames import real, real_samples
 from magtfnet.features.spectral_shape import SPECTRAL_SHAPE, spectral_shape
 from magtfnet.features.voice import VOICE, VOICING, Voice
@@ -19,6 +19,17 @@ from magtfnet.features.voice import VOICE, VOICING, Voice
 NUM_CEPSTRA = 14
 """Cepstral coefficients from the first on; the one before it is the level."""
 INTENSITY = ("log_rms", "zero_crossing_rate", "loudness")
+FAMILIES = (
+    "log-Mel bands",
+    "cepstrum",
+    "spectral shape",
+    "intensity",
+    "voicing",
+    "pitch",
+    "voice quality",
+    "rhythm",
+)
+"""What the functionals tell of, for explanations: a few players, where 3,149 would be none."""
 RHYTHM = ("voiced_share", "voiced_stretches_a_second", "voiced_stretch_length")
 LOUDNESS_POWER = 0.33
 """Stevens's law: loudness grows with this power of intensity."""
@@ -48,6 +59,7 @@ class ExtendedFunctionals(nn.Module):
         twice = (*(f"mfcc_{k}" for k in range(1, cepstra + 1)), *SPECTRAL_SHAPE, *INTENSITY)
         voiced = tuple(f"voiced_{name}" for name in (*twice, *VOICE))
         self.names = (*contour_names((*bands, *twice, *VOICING)), *contour_names(voiced), *RHYTHM)
+        self.family_of = _families(log_mel.n_mels, cepstra)
 
     def forward(
         self, waveforms: Tensor, lengths: Tensor, power: Tensor, log_mel: Tensor, lld: Tensor, frames: Tensor
@@ -81,6 +93,19 @@ class ExtendedFunctionals(nn.Module):
         seconds = frames * self.seconds_a_frame
         length = spoken * self.seconds_a_frame / starts.clamp_min(1)
         return torch.stack((spoken / frames, starts / seconds, length), dim=-1)
+
+
+def _families(bands: int, cepstra: int) -> tuple[int, ...]:
+    """Return for each functional the index of its family in ``FAMILIES``."""
+    twice = [1] * cepstra + [2] * len(SPECTRAL_SHAPE) + [3] * len(INTENSITY)
+    voice = [5 if name == "f0" else 6 for name in VOICE]
+    columns = [0] * bands + twice + [4] * len(VOICING) + twice + voice
+    return (*(family for family in columns for _ in STATISTICS), *[7] * len(RHYTHM))
+
+
+def family_of_descriptor(name: str) -> int:
+    """Return the index in ``FAMILIES`` of one of the paper's descriptors."""
+    return FAMILIES.index("intensity" if name in ("rms", "zero_crossing_rate") else "spectral shape")
 
 
 def _cosines(bands: int, cepstra: int) -> Tensor:

@@ -7,7 +7,7 @@ from magtfnet.audio import Waveform
 from magtfnet.config import AudioConfig, FeatureConfig
 from magtfnet.errors import AudioPolicyError
 from magtfnet.features.batch import FeatureBatch
-from magtfnet.features.extended import ExtendedFunctionals
+from magtfnet.features.extended import FAMILIES, ExtendedFunctionals, family_of_descriptor
 from magtfnet.features.functionals import functional_names, functionals
 from magtfnet.features.lld import LowLevelDescriptors
 from magtfnet.features.log_mel import LogMel
@@ -43,6 +43,20 @@ class FrontEnd(nn.Module):
         else:
             vector = self.extended(waveforms, lengths, power, log_mel, lld, frames)
         return FeatureBatch(log_mel, lld, vector, frames)
+
+    @property
+    def descriptors(self) -> tuple[str, ...]:
+        """What descriptors and functionals tell of: the paper's descriptors, or the extended set's families."""
+        return self.lld.names if self.extended is None else FAMILIES
+
+    @property
+    def descriptor_of_each(self) -> dict[str, tuple[int, ...]]:
+        """Return for every column of ``lld`` and of ``functionals`` the index of its descriptor."""
+        if self.extended is None:
+            columns = tuple(range(len(self.lld.names)))
+            return {"lld": columns, "functionals": columns * len(self.config.statistics)}
+        of_lld = tuple(family_of_descriptor(name) for name in self.lld.names)
+        return {"lld": of_lld, "functionals": self.extended.family_of}
 
     @torch.inference_mode()
     def extract(self, waveform: Waveform) -> FeatureBatch:
