@@ -103,7 +103,7 @@ def test_a_file_and_a_recording_are_heard_and_nothing_is_asked_for_elsewhere(
         chromium.open(page_service.url)
         chromium.drop(talk_path.read_bytes())
         first = chromium.heard()
-        assert first == f"{told.label} {100 * told.confidence:.0f} % of {told.duration:.2f} s"
+        assert first == f"{told.label} {100 * told.confidence:.0f} %, in {told.duration:.2f} s of sound"
         rows = page.locator(".answer .bars tr")
         shares = dict(row.split("\t")[::2] for row in rows.all_inner_texts())
         expected = sorted(told.probabilities.items(), key=lambda row: -row[1])
