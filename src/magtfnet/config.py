@@ -101,7 +101,11 @@ class ModelConfig(BaseModel):
 
 
 class TrainingConfig(Settings):
-    """The paper's recipe (section 4.2); the smoothing and the optimiser are ours, where it is silent."""
+    """The paper's recipe (section 4.2); the smoothing and the optimiser are ours, where it is silent.
+
+    ``copies`` are augmented copies of the training part (audio/augment.py), which the paper does not have: in every
+    epoch each utterance is drawn once, as it is or as one of them.
+    """
 
     epochs: int = Field(50, ge=1)
     patience: int = Field(25, ge=1)
@@ -112,6 +116,7 @@ class TrainingConfig(Settings):
     weight_decay: float = Field(0.0, ge=0)
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     precision: Literal["float32", "bf16"] = "float32"
+    copies: tuple[Literal["slower", "faster", "noise"], ...] = ()
 
 
 class ProtocolConfig(Settings):

@@ -97,8 +97,8 @@ def test_a_resumed_run_has_the_threads_that_it_began_with(
 class Room:
     """A training part of so many bytes."""
 
-    def __init__(self, size):
-        self.size = size
+    def __init__(self, size, changes=(None,)):
+        self.size, self.changes = size, changes
 
     def num_bytes(self, names):
         return self.size
@@ -112,6 +112,7 @@ def test_what_can_be_recorded(monkeypatch):
     assert can_be_recorded(model, Room(249), cuda)
     assert not can_be_recorded(model, Room(251), cuda)
     assert not can_be_recorded(frames, Room(1), cuda)
+    assert not can_be_recorded(model, Room(1, (None, "noise")), cuda)  # which copy is drawn anew each epoch
     assert not can_be_recorded(model, Room(1), torch.device("cpu"))
 
 

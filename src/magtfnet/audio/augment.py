@@ -1,5 +1,7 @@
 """Other recordings that say the same: faster or slower, louder or softer, with noise behind them."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from magtfnet.audio.resample import resample
@@ -37,3 +39,11 @@ def with_noise(waveform: Waveform, generator: np.random.Generator) -> Waveform:
     power, of_noise = np.mean(samples**2), np.mean(noise**2)
     noise *= np.sqrt(power / np.maximum(of_noise, 1e-30) / 10 ** (signal_to_noise / 10))
     return Waveform(((samples + noise) * 10 ** (gain / 20)).astype(np.float32), waveform.sample_rate)
+
+
+CHANGES: dict[str, Callable[[Waveform, np.random.Generator], Waveform]] = {
+    "slower": lambda waveform, generator: at_speed(waveform, 0.92),
+    "faster": lambda waveform, generator: at_speed(waveform, 1.08),
+    "noise": with_noise,
+}
+"""The copies that a training may add, by the names that ``training.copies`` knows."""

@@ -1,8 +1,9 @@
 """Kernel ridge regression on the front end's functionals: a closed form, and hard to beat on a small corpus.
 
 Saunders et al., ICML 1998, on one-hot classes, with radial basis functions over standardised functionals cut off
-at four deviations. Meant for ``features.functionals = "extended"``. Ridge, width and the sharpness of the
-probabilities are chosen by validation.
+at four deviations. Meant for ``features.functionals = "extended"``. Copies that
+``training.copies`` names are learnt from as well. Ridge, width and the sharpness of the probabilities are chosen by
+validation.
 """
 
 from itertools import product
@@ -90,8 +91,10 @@ class FunctionalsKernelRidge(ClassicalSystem):
         self, training: TrainingData, validation: TrainingData, num_classes: int, seed: int
     ) -> dict[str, Any]:
         """See ``ClassicalSystem``; nothing is random, ``seed`` decides nothing."""
-        vectors, held_out = functionals_of(training), functionals_of(validation)
-        classes = np.eye(num_classes)[training.targets.numpy()]
+        copies = training.copies()
+        vectors = np.concatenate([functionals_of(copy) for copy in copies])
+        classes = np.tile(np.eye(num_classes)[training.targets.numpy()], (len(copies), 1))
+        held_out = functionals_of(validation)
         best: Best[tuple[KernelRidge, float, float]] = Best(validation.targets.tolist())
         for ridge, gamma in product(self.config.ridges, self.config.gammas):
             machine = fit_kernel_ridge(vectors, classes, ridge, gamma)

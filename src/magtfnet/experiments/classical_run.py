@@ -49,7 +49,7 @@ def train_classical(
     split.save(directory.path / "split.csv")
     start, start_cpu = time.perf_counter(), time.process_time()
     chosen = system.fit(
-        part_data(store, split.train, corpus.labels),
+        part_data(store, split.train, corpus.labels, config.training.copies),
         part_data(store, split.validation, corpus.labels),
         len(corpus.labels),
         seed,

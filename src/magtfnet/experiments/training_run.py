@@ -165,7 +165,7 @@ def learn(
     progress: Progress = silent,
 ) -> FitResult:
     """Fit standardisation on the training part, then the model; see ``fit`` for arguments and errors."""
-    training = part_data(parts.store, parts.train, parts.labels)
+    training = part_data(parts.store, parts.train, parts.labels, config.training.copies)
     if config.features.standardize:
         standardizer.fit(training.batch(piece)[0] for piece in training.in_order())
     return fit(
@@ -238,7 +238,9 @@ def prepare_training(
     """
     check_settings(config, len(corpus.labels))
     store = FeatureStore(cache or default_cache(), config.audio, config.features)
-    store.extract([recording_of(utterance) for utterance in utterances], progress)
+    plain = [recording_of(utterance) for utterance in utterances]
+    copies = [replace(recording, change=change) for change in config.training.copies for recording in plain]
+    store.extract([*plain, *copies], progress)
     return store
 
 
@@ -260,11 +262,12 @@ def check_settings(config: ExperimentConfig, num_classes: int) -> None:
         build(num_classes, config.audio, config.features, config.model)
 
 
-def part_data(store: FeatureStore, utterances: Sequence[Utterance], labels: LabelSet) -> TrainingData:
-    """Return the features and classes of one part of a split; the store has its features already."""
-    return TrainingData(
-        store, [recording_of(u) for u in utterances], [labels.index(u.emotion) for u in utterances]
-    )
+def part_data(
+    store: FeatureStore, utterances: Sequence[Utterance], labels: LabelSet, changes: Sequence[str] = ()
+) -> TrainingData:
+    """Return the features and classes of one part of a split; the store has them, and those of copies, already."""
+    classes = [labels.index(utterance.emotion) for utterance in utterances]
+    return TrainingData(store, [recording_of(utterance) for utterance in utterances], classes, changes)
 
 
 def _versions() -> dict[str, Any]:

@@ -26,6 +26,7 @@ import torch
 from filelock import FileLock
 from torch import Tensor
 
+from magtfnet.audio.augment import CHANGES
 from magtfnet.audio.io import decode, read_bytes
 from magtfnet.audio.prepare import prepare
 from magtfnet.config import AudioConfig, FeatureConfig, to_plain
@@ -61,11 +62,15 @@ Append = Callable[[str, Extracted], None]
 
 @dataclass(frozen=True)
 class Recording:
-    """What the store needs of an utterance: where it lies, and its part of the file in seconds."""
+    """What the store needs of an utterance: where it lies, its part of the file in seconds, and what is changed.
+
+    ``change`` names one of ``audio.augment.CHANGES``; what is random in it follows from the content.
+    """
 
     path: Path
     start: float | None = None
     end: float | None = None
+    change: str | None = None
 
 
 class FeatureStore:
@@ -204,14 +209,18 @@ class FeatureStore:
     def _features_of(self, recording: Recording) -> "Result":
         """Return the content key of a recording, and its features where the store does not have them."""
         data = read_bytes(recording.path)
-        part = f"{recording.start} {recording.end}".encode()
+        change = "" if recording.change is None else f" {recording.change}"
+        part = f"{recording.start} {recording.end}{change}".encode()
         key = hashlib.blake2b(
             data, digest_size=16, key=hashlib.blake2b(part, digest_size=16).digest()
         ).hexdigest()
         if key in self._entries:
             return key, None
         waveform = decode(data, recording.path, start=recording.start, end=recording.end)
-        batch = self.front_end.extract(prepare(waveform, self.audio, recording.path))
+        prepared = prepare(waveform, self.audio, recording.path)
+        if recording.change is not None:
+            prepared = CHANGES[recording.change](prepared, np.random.default_rng(int(key, 16)))
+        batch = self.front_end.extract(prepared)
         vector = batch.functionals.numpy() if "functionals" in self.widths() else None
         return key, Extracted(batch.log_mel[0].numpy(), batch.lld[0].numpy(), vector)
 

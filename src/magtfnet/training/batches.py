@@ -1,6 +1,7 @@
 """Batches of a training: who is in which, and their features."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -19,11 +20,19 @@ class TrainingData:
         store: holds the features of every recording.
         recordings: one an utterance.
         targets: the class index of each.
+        changes: copies that ``drawn`` may give in place of a recording; the store holds their features too.
     """
 
-    def __init__(self, store: FeatureStore, recordings: Sequence[Recording], targets: Sequence[int]) -> None:
+    def __init__(
+        self,
+        store: FeatureStore,
+        recordings: Sequence[Recording],
+        targets: Sequence[int],
+        changes: Sequence[str] = (),
+    ) -> None:
         self.store = store
         self.recordings = list(recordings)
+        self.changes = (None, *changes)
         self.targets = torch.tensor(targets, dtype=torch.long)
         self.lengths = np.array([store.length(recording) for recording in self.recordings])
 
@@ -37,6 +46,28 @@ class TrainingData:
             StorageError: the store cannot be read.
         """
         return self.store.batch([self.recordings[i] for i in indices]), self.targets[list(indices)]
+
+    def drawn(self, indices: Sequence[int]) -> tuple[FeatureBatch, Tensor]:
+        """As ``batch``, each utterance as it is or as one of its copies, which torch's generator draws."""
+        if len(self.changes) == 1:
+            return self.batch(indices)
+        draws = torch.randint(len(self.changes), (len(indices),)).tolist()
+        recordings = [
+            replace(self.recordings[i], change=self.changes[draw])
+            for i, draw in zip(indices, draws, strict=True)
+        ]
+        return self.store.batch(recordings), self.targets[list(indices)]
+
+    def copies(self) -> "list[TrainingData]":
+        """Return the part as it is, then each of its copies, in the same order of utterances."""
+        return [
+            TrainingData(
+                self.store,
+                [replace(recording, change=change) for recording in self.recordings],
+                self.targets.tolist(),
+            )
+            for change in self.changes
+        ]
 
     def num_bytes(self, names: Sequence[str]) -> int:
         """Return how much memory the named features of all real frames take."""

@@ -75,7 +75,7 @@ class PlainStep:
 
     def __call__(self, indices: Sequence[int]) -> Tensor:
         """See ``Step``."""
-        features, targets = self.data.batch(indices)
+        features, targets = self.data.drawn(indices)
         return self.learner.learn(self.standardizer(features.to(self.device)), targets.to(self.device))
 
 
@@ -129,8 +129,8 @@ class _Recording:
 
 
 def can_be_recorded(model: Model, data: TrainingData, device: torch.device) -> bool:
-    """Return whether steps on a device can be recorded, and the training part fits there."""
-    if device.type != "cuda" or not model.static_shapes:
+    """Return whether steps on a device can be recorded: the training part fits there, and no copies are drawn."""
+    if device.type != "cuda" or not model.static_shapes or len(data.changes) > 1:
         return False
     free, _ = torch.cuda.mem_get_info(device)
     return data.num_bytes(model.inputs) < SHARE_OF_MEMORY * free
