@@ -129,7 +129,7 @@ def test_a_file_and_a_recording_are_heard_and_nothing_is_asked_for_elsewhere(
         page.keyboard.press("Enter")
         second = chromium.heard(but=first)
         assert second.split()[0] in ("anger", "neutral", "sadness")
-        assert float(second.split()[-2]) > 1
+        assert float(second.split()[-4]) > 1
         assert page_service.measured("magtfnet_streams_open") == 0
 
         elsewhere = [
@@ -243,6 +243,38 @@ def test_a_path_that_a_client_names_is_neither_heard_nor_removed(page_service, w
         assert "Probability" not in told
         assert client.get(f"/gradio_api/file={path}").status_code in (403, 404)
     assert (tmp_path / "private.wav").exists()
+
+
+@pytest.mark.parametrize(
+    ("method", "address"),
+    [
+        ("POST", "/gradio_api/process_recording"),
+        ("GET", "/gradio_api/deep_link?session_hash=a"),
+        ("GET", "/gradio_api/file=http://127.0.0.1:1/x.wav"),
+        ("GET", "/gradio_api/file=../../etc/passwd"),
+        ("GET", "/gradio_api/file=%00"),
+        ("GET", "/gradio_api/proxy=http://127.0.0.1:1/"),
+        ("POST", "/gradio_api/run/predict"),
+        ("POST", "/gradio_api/vibe-edit"),
+        ("GET", "/monitoring"),
+        ("GET", "/manifest.json"),
+        ("POST", "/login"),
+    ],
+)
+def test_of_gradios_addresses_only_those_of_the_page_are_there(page_service, method, address):
+    answer = page_service.client.request(method, address)
+    problem_of(answer, "not-found", "nothing is here")
+
+
+def test_no_other_origin_is_let_in_by_gradio(page_service):
+    client = page_service.client
+    problem_of(client.get("/config", headers={"Origin": "http://evil.example"}), "forbidden", "an Origin")
+    problem_of(
+        client.get("/", headers={"Host": "evil.example"}), "forbidden", "a Host that is not", "--allow-host"
+    )
+    own = client.get("/config", headers={"Origin": page_service.url})
+    assert own.status_code == 200
+    assert not [name for name in own.headers if name.startswith("access-control-")]
 
 
 def test_only_files_that_were_sent_are_opened(tmp_path):

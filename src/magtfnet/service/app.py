@@ -8,7 +8,8 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from magtfnet.service import api, stream
-from magtfnet.service.guard import METHODS, Guard
+from magtfnet.service.admission import METHODS
+from magtfnet.service.guard import Guard
 from magtfnet.service.page.mount import mount_page
 from magtfnet.service.problems import ProblemError
 from magtfnet.service.state import State

@@ -1,7 +1,6 @@
 """Listening, and stopping without losing what is under way."""
 
 import asyncio
-import ipaddress
 import logging
 import signal
 import socket
@@ -44,14 +43,6 @@ def listen(host: str, port: int) -> socket.socket:
         ) from error
     listening.setblocking(False)
     return listening
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether only this machine can reach an address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 class DrainingServer(uvicorn.Server):

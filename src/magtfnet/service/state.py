@@ -20,12 +20,14 @@ class State:
         models: what is served.
         limits: what clients may ask.
         token: what they must show, if any.
+        names: by which it is asked, in the header ``Host``; None for any.
         kept: the folder in which the page keeps files for playing them, where there is a page.
     """
 
     models: Models
     limits: Limits
     token: Token | None = None
+    names: frozenset[str] | None = None
     kept: Path | None = None
     work: Work = field(init=False)
     metrics: Metrics = field(init=False)
