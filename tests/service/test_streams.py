@@ -183,7 +183,7 @@ def test_a_mistake_of_ours_ends_one_stream(talk):
 def test_the_service_being_stopped_tells_what_was_open_and_says_why(talk):
     with serving() as service, open_stream(service, "rate=16000&encoding=float32") as socket:
         socket.send(talk[: 2 * RATE].tobytes())
-        while service.state.work._seconds == 0.1:
+        while json.loads(socket.recv(timeout=20))["type"] != "window":
             pass
         service.server.stop()
         events, code, reason = events_of(socket)

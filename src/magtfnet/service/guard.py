@@ -8,6 +8,7 @@ import uuid
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from magtfnet.service.admission import METHODS, UPLOAD, refuse
@@ -17,6 +18,8 @@ from magtfnet.service.problems import ProblemError
 from magtfnet.service.state import State
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+GONE = 499
+"""The status in the log and the metrics where a client went before its answer; nobody is sent it."""
 LINGER = 1.0
 """Seconds in which what a client still sends is read and thrown away, so that it reads its answer before the end."""
 
@@ -88,6 +91,8 @@ class Exchange:
             await self.app(self.scope, self.receive, self.send)
         except ProblemError as problem:
             self.refusal = problem
+        except ClientDisconnect:
+            self.status = self.status or GONE
         except Exception as error:  # a mistake of ours is an answer too, and the next request is served
             log("mistake", level=logging.ERROR, request_id=self.request_id, error=where(error))
             self.refusal = ProblemError(

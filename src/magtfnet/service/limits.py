@@ -29,7 +29,9 @@ class Limits(Settings):
     recording_seconds: float = Field(
         LONGEST, gt=0, le=LONGEST, description="recording given to /v1/predict; beyond it 422"
     )
-    timeline_seconds: float = Field(7_200, gt=0, description="recording given to /v1/timeline; beyond it 422")
+    timeline_seconds: float = Field(
+        7_200, gt=0, description="recording given to /v1/timeline, by_channel all its channels; beyond it 422"
+    )
     overlap: float = Field(
         10, ge=1, description="windows of a timeline or stream over one moment, window / hop; beyond it 422"
     )
@@ -38,7 +40,7 @@ class Limits(Settings):
     workers: int = Field(
         default_factory=lambda: os.cpu_count() or 1, ge=1, description="recordings or pieces heard at once"
     )
-    requests: int = Field(256, ge=1, description="recordings being received, waiting or heard; beyond it 503")
+    requests: int = Field(256, ge=1, description="recordings waiting or heard; beyond it 503")
     streams: int = Field(64, ge=1, description="streams at once; beyond it 503")
     stream_seconds: float = Field(14_400, gt=0, description="sound of one stream; beyond it closed, 1008")
     idle_seconds: float = Field(30, gt=0, description="a stream without a message; beyond it closed, 1008")

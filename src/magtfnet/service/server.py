@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import os
+import shutil
 import signal
 import socket
 from types import FrameType
@@ -129,6 +131,14 @@ def make_server(app: FastAPI, state: State) -> DrainingServer:
 
 
 def serve(app: FastAPI, state: State, listening: socket.socket) -> None:
-    """Serve until a signal says to stop."""
+    """Serve until a signal says to stop.
+
+    Work that was abandoned ends with the process: Python would wait for its threads, however long they take.
+    """
     make_server(app, state).run(sockets=[listening])
     log("stopped")
+    if state.work.hearing:
+        if state.kept is not None:
+            shutil.rmtree(state.kept, ignore_errors=True)
+        logging.shutdown()
+        os._exit(0)

@@ -6,8 +6,6 @@ from typing import Any
 
 import gradio
 
-from magtfnet.audio.io import decode
-from magtfnet.audio.waveform import Waveform
 from magtfnet.errors import MagtfnetError
 from magtfnet.recognizer import EmotionRecognizer
 from magtfnet.service.logs import log, where
@@ -120,7 +118,7 @@ class Hears:
         try:
             recognizer, sent = self._recognizer(model), sent_file(path, self.state.kept)
             with self.state.work.request():
-                return await self.state.work.run(
+                return await self.state.work.recording(
                     lambda: answer(recognizer, sent.read_bytes(), self.state.limits)
                 )
         except Exception as error:
@@ -143,7 +141,7 @@ class Hears:
         if path is None or live is None:
             return live, gradio.skip()
         try:
-            await self.state.work.run(live.push, self._taken(path))
+            await live.hear(await self.state.work.run(self._taken, path))
         except Exception as error:
             return live, self._sorry(error)
         if live.last is None:
@@ -155,23 +153,16 @@ class Hears:
         if live is None:
             return None, "", said(NOTHING)
         try:
-            with self.state.work.request():
-                return (
-                    None,
-                    "",
-                    await self.state.work.run(answer, live.recognizer, live.whole(), self.state.limits),
-                )
+            return None, "", await live.end()
         except Exception as error:
             return None, "", self._sorry(error)
-        finally:
-            _forget(live)
 
-    def _taken(self, path: str) -> Waveform:
+    def _taken(self, path: str) -> bytes:
         """Return a piece of a recording that gradio wrote to a file, and remove the file."""
         file = sent_file(path, self.state.kept)
         data = file.read_bytes()
         file.unlink(missing_ok=True)
-        return decode(data, Path("recording"))
+        return data
 
     def _recognizer(self, model: str) -> EmotionRecognizer:
         if self.state.draining.is_set():
