@@ -269,6 +269,13 @@ def test_of_gradios_addresses_only_those_of_the_page_are_there(page_service, met
     problem_of(answer, "not-found", "nothing is here")
 
 
+def test_with_the_page_our_own_addresses_say_which_methods_they_take(page_service):
+    for address in ("/healthz", "/readyz", "/metrics"):
+        problem_of(page_service.client.post(address), "method", "takes GET")
+    answer = page_service.client.request("PROPFIND", "/")
+    problem_of(answer, "method", "no address here takes; use GET or POST")
+
+
 def test_no_other_origin_is_let_in_by_gradio(page_service):
     client = page_service.client
     problem_of(client.get("/config", headers={"Origin": "http://evil.example"}), "forbidden", "an Origin")

@@ -54,6 +54,10 @@ def refuse(state: State, scope: Scope) -> None:
             "the service is being stopped; ask again in some seconds",
             {"Retry-After": "5", "Connection": "close"},
         )
+    if scope["type"] == "http" and scope["method"] not in METHODS:
+        raise ProblemError(
+            "method", "a method that no address here takes; use GET or POST", {"Allow": "GET, POST"}
+        )
     if not (path.startswith("/v1/") or path in ANSWERED_WHILE_DRAINING or _on_page(path, state.kept)):
         raise ProblemError("not-found", "nothing is here; /v1/openapi.json lists what there is")
 

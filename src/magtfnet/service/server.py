@@ -16,7 +16,7 @@ from magtfnet.service.connections import limited
 from magtfnet.service.logs import log
 from magtfnet.service.state import State
 
-BACKLOG = 2048
+BACKLOG = 128
 LAST_SECONDS = 2
 """For answers that are written and connections that only wait, once all work is done."""
 
@@ -114,10 +114,11 @@ class DrainingServer(uvicorn.Server):
 def make_server(app: FastAPI, state: State) -> DrainingServer:
     """Return a server of an application, with the limits of its service."""
     limits = state.limits
+    http, stream = limited(state)
     config = uvicorn.Config(
         app,
-        http=limited(limits),
-        ws="websockets-sansio",
+        http=http,
+        ws=stream,
         ws_max_size=int(limits.message_kib * 1024),
         loop="asyncio",
         log_config=None,
