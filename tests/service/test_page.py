@@ -203,7 +203,7 @@ def test_what_is_served_loads_nothing_from_elsewhere(page_service):
 
 def test_uploads_are_bounded_and_their_folder_goes_with_the_process(graph_path, wav, tmp_path):
     with Process(
-        graph_path, "--limit", "page_mib=0.05", "--limit", "body_mib=1", TMPDIR=str(tmp_path)
+        graph_path, "--limit", "page_mib=0.08", "--limit", "body_mib=1", TMPDIR=str(tmp_path)
     ) as service:
         (folder,) = tmp_path.glob("magtfnet-page-*")
         first = service.client.post("/gradio_api/upload", files={"files": ("../../../x.wav", wav(1.0))})
@@ -214,7 +214,7 @@ def test_uploads_are_bounded_and_their_folder_goes_with_the_process(graph_path, 
             service.client.post("/gradio_api/upload", files={"files": ("y.wav", wav(1.1))}).status_code == 200
         )
         refused = service.client.post("/gradio_api/upload", files={"files": ("z.wav", wav(1.2))})
-        problem_of(refused, "overloaded", "at most 0.05 MiB; try again in 60 s")
+        problem_of(refused, "overloaded", "at most 0.08 MiB; try again in 60 s")
         large = service.client.post("/gradio_api/upload", content=bytes(2 * MEBIBYTE))
         problem_of(large, "too-large", "a body of 2.0 MiB, at most 1 MiB")
         code, _ = service.stop()

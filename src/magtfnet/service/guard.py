@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from magtfnet.service.admission import METHODS, UPLOAD, refuse
+from magtfnet.service.kept import SMALLEST
 from magtfnet.service.limits import MEBIBYTE
 from magtfnet.service.logs import log, where
 from magtfnet.service.problems import ProblemError
@@ -76,6 +77,8 @@ class Exchange:
         self.refusal: ProblemError | None = None
         self.status: int | None = None
         self.received = 0
+        self.uploads = state.uploads if scope["path"] == UPLOAD else None
+        self._kept = 0
         self._deadline: float | None = None
         self._whole = False  # the body is there
 
@@ -86,8 +89,9 @@ class Exchange:
         try:
             refuse(self.state, self.scope)
             self._refuse_declared()
-            if self.scope["path"] == UPLOAD:
-                self.state.refuse_more_kept()
+            if self.uploads is not None:
+                self.uploads.take(SMALLEST)
+                self._kept += SMALLEST
             await self.app(self.scope, self.receive, self.send)
         except ProblemError as problem:
             self.refusal = problem
@@ -100,6 +104,8 @@ class Exchange:
             )
         finally:
             self.state.work.release(self.received)
+            if self.uploads is not None:
+                self.uploads.arrived(self._kept)
         if self.refusal is not None and self.status is None:
             await self._answer(self.refusal)
         self._tell(time.perf_counter() - start)
@@ -157,6 +163,9 @@ class Exchange:
                 )
             )
         try:
+            if self.uploads is not None:
+                self.uploads.take(size)
+                self._kept += size
             self.state.work.hold(size)
         except ProblemError as problem:
             raise self._refused(problem) from None

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from magtfnet.errors import ServiceError
 from magtfnet.service.connections import limited
+from magtfnet.service.kept import SWEEP_SECONDS
 from magtfnet.service.logs import log
 from magtfnet.service.state import State
 
@@ -62,6 +63,7 @@ class DrainingServer(uvicorn.Server):
         self.state = state
         self._loop: asyncio.AbstractEventLoop | None = None
         self._draining: asyncio.Task[None] | None = None
+        self._sweeping: asyncio.Task[None] | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to drain; a second signal ends at once."""
@@ -87,6 +89,7 @@ class DrainingServer(uvicorn.Server):
         """Begin to listen."""
         self._loop = asyncio.get_running_loop()
         self._draining = asyncio.create_task(self._drain())
+        self._sweeping = asyncio.create_task(self._sweep())
         await super().startup(sockets)
         for listening in sockets or []:
             host, port = listening.getsockname()[:2]
@@ -95,8 +98,17 @@ class DrainingServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End what is left, the threads too."""
+        if self._sweeping is not None:
+            self._sweeping.cancel()
         await super().shutdown(sockets)
         self.state.work.close()
+
+    async def _sweep(self) -> None:
+        """Remove what the page has kept long enough, again and again until told to stop."""
+        while self.state.uploads is not None and not self.state.draining.is_set():
+            await asyncio.sleep(SWEEP_SECONDS)
+            before = self.state.uploads.size
+            self.state.uploads.counted(before, await asyncio.to_thread(self.state.uploads.sweep))
 
     async def _drain(self) -> None:
         """Wait until told to stop, then until nothing is under way, at most so long."""

@@ -35,6 +35,7 @@ class Work:
         self._seconds = 0.1  # mean time of a recording
         self._hearing: dict[object, float] = {}  # when each job that a thread has began
         self._recordings: dict[object, float] = {}  # the same of recordings alone
+        self._closed = False
         self._threads = ThreadPoolExecutor(limits.workers, thread_name_prefix="hearing")
 
     @property
@@ -120,7 +121,7 @@ class Work:
         except asyncio.CancelledError:
             if future.cancelled():
                 job.let_go()
-            else:
+            elif not self._closed:
                 with suppress(Exception):
                     await asyncio.wrap_future(future)
             raise
@@ -154,6 +155,7 @@ class Work:
 
     def close(self) -> None:
         """Let the threads go; those at work are not waited for."""
+        self._closed = True
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 

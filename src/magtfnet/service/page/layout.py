@@ -14,9 +14,6 @@ from magtfnet.service.page.live import Live
 from magtfnet.service.problems import ProblemError
 from magtfnet.service.state import State
 
-KEPT_SECONDS = 600
-"""How long gradio keeps an uploaded file for playing it, at most; the folder goes when the service ends."""
-SWEEP_SECONDS = 60
 STREAM_EVERY = 0.5
 """Seconds of a piece."""
 NOTHING = "Drop a file or record something; the result stands here."
@@ -56,7 +53,6 @@ def build_page(state: State) -> Any:
     with gradio.Blocks(
         title="magtfnet: emotions in speech",
         analytics_enabled=False,
-        delete_cache=(SWEEP_SECONDS, KEPT_SECONDS),
     ) as page:
         gradio.Markdown("# Emotions in speech\nA recording is heard by this service and nowhere else.")
         model = gradio.Dropdown(
@@ -141,7 +137,10 @@ class Hears:
         if path is None or live is None:
             return live, gradio.skip()
         try:
-            await live.hear(await self.state.work.run(self._taken, path))
+            data = await self.state.work.run(self._taken, path)
+            if self.state.uploads is not None:
+                self.state.uploads.gone(len(data))
+            await live.hear(data)
         except Exception as error:
             return live, self._sorry(error)
         if live.last is None:
