@@ -46,6 +46,7 @@ def serve(
     try:
         from magtfnet.service.admission import is_loopback, names
         from magtfnet.service.app import create_app
+        from magtfnet.service.descriptors import allow_files
         from magtfnet.service.limits import parse_limits
         from magtfnet.service.logs import write_to_stderr
         from magtfnet.service.models import Models
@@ -59,6 +60,7 @@ def serve(
         raise MissingExtraError(error.name, "serve") from error
     chosen = parse_limits(limits or [])
     token = Token.find(token_file)
+    allow_files(chosen.connections)
     listening = listen(host, port)
     with listening:
         state = State(Models.load(models or []), chosen, token, names(host, allow_host or []))
