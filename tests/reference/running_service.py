@@ -62,14 +62,14 @@ class Running:
         assert not self.thread.is_alive()
 
 
-def make_state(engine=None, token=None, recognizer=None, **limits):
+def make_state(engine=None, token=None, recognizer=None, names=None, **limits):
     served = Served("loud", recognizer or EmotionRecognizer(engine or LoudnessEngine()), ABOUT)
-    return State(Models([served]), Limits(**limits), Token(token) if token else None)
+    return State(Models([served]), Limits(**limits), Token(token) if token else None, names)
 
 
 @contextmanager
-def serving(engine=None, token=None, recognizer=None, page=False, **limits):
-    with Running(make_state(engine, token, recognizer, **limits), page) as running:
+def serving(engine=None, token=None, recognizer=None, names=None, page=False, **limits):
+    with Running(make_state(engine, token, recognizer, names, **limits), page) as running:
         yield running
 
 

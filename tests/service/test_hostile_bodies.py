@@ -1,6 +1,7 @@
 """Bodies that lie, that are too large, that do not come or do not end: each is refused in time, and costs little."""
 
 import io
+import json
 import logging
 import socket
 import struct
@@ -168,7 +169,7 @@ def test_more_connections_than_the_limit_are_told_when_to_come_again():
         with Raw(service) as raw:
             answer = raw.answer()
         assert answer.startswith("HTTP/1.1 503")
-        assert "Retry-After: 1" in answer
+        assert "retry-after: 1" in answer.lower()
         assert "3 connections are open" in answer
         for connection in opened:
             connection.socket.close()
@@ -176,11 +177,87 @@ def test_more_connections_than_the_limit_are_told_when_to_come_again():
         assert service.client.get("/healthz").status_code == 200
 
 
-def test_what_is_no_http_is_refused():
-    with serving() as service, Raw(service) as raw:
+def test_what_is_no_http_is_refused_told_and_counted(caplog):
+    with (
+        serving() as service,
+        Raw(service) as raw,
+        caplog.at_level(logging.INFO, "magtfnet.service"),
+    ):
         raw.send(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n")
-        assert raw.answer().startswith("HTTP/1.1 400")
+        answer = raw.answer()
+        assert answer.startswith("HTTP/1.1 400")
+        head, _, body = answer.partition("\r\n\r\n")
+        told = json.loads(body)
+        assert told["type"] == "urn:magtfnet:problem:malformed-body"
+        assert f"x-request-id: {told['request_id']}" in head.lower()
+        (logged,) = [
+            record.values for record in caplog.records if record.getMessage() == "connection refused"
+        ]
+        assert logged == {"request_id": told["request_id"], "problem": "malformed-body"}
+        assert 'magtfnet_problems_total{kind="malformed-body"} 1.0' in service.client.get("/metrics").text
         assert service.client.get("/healthz").status_code == 200
+
+
+def unread(service, request):
+    """Send requests of which no answer is read; the buffers of the system are small, so that they are full soon."""
+    service.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    raw = socket.socket()
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    raw.connect(("127.0.0.1", service.port))
+    raw.sendall(request)
+    return raw
+
+
+def test_answers_that_are_not_read_are_not_waited_for(caplog):
+    with serving(silent_seconds=0.3) as service, caplog.at_level(logging.INFO, "magtfnet.service"):
+        connections = service.server.server_state.connections
+        raw = unread(service, b"GET /v1/openapi.json HTTP/1.1\r\nHost: here\r\n\r\n" * 20)
+        for _ in range(500):
+            if "not read" in caplog.messages:
+                break
+            time.sleep(0.01)
+        assert "not read" in caplog.messages
+        assert not connections
+        raw.close()
+        assert service.client.get("/healthz").status_code == 200
+
+
+def test_a_slow_reader_is_waited_for():
+    """It reads a little at a time, all of it longer than the limit, and gets everything."""
+    with (
+        serving(silent_seconds=0.3) as service,
+        unread(service, b"GET /v1/openapi.json HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n") as raw,
+    ):
+        answer = b""
+        while piece := raw.recv(1_000):
+            answer += piece
+            time.sleep(0.02)
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert f"content-length: {len(body)}" in head.decode().lower()
+
+
+def test_a_stream_that_is_not_read_is_not_kept(caplog):
+    upgrade = (
+        b"GET /v1/stream?rate=16000 HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    odd = b"\x82\x81\0\0\0\0a"  # a message of one byte, which is answered by a problem
+    with serving(silent_seconds=0.3) as service, caplog.at_level(logging.INFO, "magtfnet.service"):
+        raw = unread(service, upgrade)
+        raw.setblocking(False)
+        for _ in range(1_000):
+            try:
+                raw.send(odd * 50)
+            except BlockingIOError:
+                pass
+            except OSError:
+                break
+            if "not read" in caplog.messages:
+                break
+            time.sleep(0.01)
+        assert "not read" in caplog.messages
+        assert settled(service)
+        raw.close()
 
 
 def test_a_client_that_goes_leaves_nothing_behind(wav):

@@ -1,9 +1,12 @@
 """The page in a browser: a file dropped, a recording made, results read from it, nothing asked for elsewhere."""
 
+import asyncio
 import base64
+import io
 import re
 import shutil
 import sys
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,7 +16,7 @@ import soundfile
 from running_service import RATE, Process, make_state, problem_of, serving
 from scripted_engine import LoudnessEngine
 
-from magtfnet import EmotionRecognizer
+from magtfnet import EmotionRecognizer, Waveform
 from magtfnet.service.limits import MEBIBYTE
 from magtfnet.service.page.spectrogram import RANGE, spectrogram_picture
 
@@ -200,7 +203,7 @@ def test_what_is_served_loads_nothing_from_elsewhere(page_service):
 
 def test_uploads_are_bounded_and_their_folder_goes_with_the_process(graph_path, wav, tmp_path):
     with Process(
-        graph_path, "--limit", "page_mib=0.05", "--limit", "body_mib=1", TMPDIR=str(tmp_path)
+        graph_path, "--limit", "page_mib=0.08", "--limit", "body_mib=1", TMPDIR=str(tmp_path)
     ) as service:
         (folder,) = tmp_path.glob("magtfnet-page-*")
         first = service.client.post("/gradio_api/upload", files={"files": ("../../../x.wav", wav(1.0))})
@@ -211,7 +214,7 @@ def test_uploads_are_bounded_and_their_folder_goes_with_the_process(graph_path, 
             service.client.post("/gradio_api/upload", files={"files": ("y.wav", wav(1.1))}).status_code == 200
         )
         refused = service.client.post("/gradio_api/upload", files={"files": ("z.wav", wav(1.2))})
-        problem_of(refused, "overloaded", "at most 0.05 MiB; try again in 60 s")
+        problem_of(refused, "overloaded", "at most 0.08 MiB; try again in 60 s")
         large = service.client.post("/gradio_api/upload", content=bytes(2 * MEBIBYTE))
         problem_of(large, "too-large", "a body of 2.0 MiB, at most 1 MiB")
         code, _ = service.stop()
@@ -243,6 +246,45 @@ def test_a_path_that_a_client_names_is_neither_heard_nor_removed(page_service, w
         assert "Probability" not in told
         assert client.get(f"/gradio_api/file={path}").status_code in (403, 404)
     assert (tmp_path / "private.wav").exists()
+
+
+@pytest.mark.parametrize(
+    ("method", "address"),
+    [
+        ("POST", "/gradio_api/process_recording"),
+        ("GET", "/gradio_api/deep_link?session_hash=a"),
+        ("GET", "/gradio_api/file=http://127.0.0.1:1/x.wav"),
+        ("GET", "/gradio_api/file=../../etc/passwd"),
+        ("GET", "/gradio_api/file=%00"),
+        ("GET", "/gradio_api/proxy=http://127.0.0.1:1/"),
+        ("POST", "/gradio_api/run/predict"),
+        ("POST", "/gradio_api/vibe-edit"),
+        ("GET", "/monitoring"),
+        ("GET", "/manifest.json"),
+        ("POST", "/login"),
+    ],
+)
+def test_of_gradios_addresses_only_those_of_the_page_are_there(page_service, method, address):
+    answer = page_service.client.request(method, address)
+    problem_of(answer, "not-found", "nothing is here")
+
+
+def test_with_the_page_our_own_addresses_say_which_methods_they_take(page_service):
+    for address in ("/healthz", "/readyz", "/metrics"):
+        problem_of(page_service.client.post(address), "method", "takes GET")
+    answer = page_service.client.request("PROPFIND", "/")
+    problem_of(answer, "method", "no address here takes; use GET or POST")
+
+
+def test_no_other_origin_is_let_in_by_gradio(page_service):
+    client = page_service.client
+    problem_of(client.get("/config", headers={"Origin": "http://evil.example"}), "forbidden", "an Origin")
+    problem_of(
+        client.get("/", headers={"Host": "evil.example"}), "forbidden", "a Host that is not", "--allow-host"
+    )
+    own = client.get("/config", headers={"Origin": page_service.url})
+    assert own.status_code == 200
+    assert not [name for name in own.headers if name.startswith("access-control-")]
 
 
 def test_only_files_that_were_sent_are_opened(tmp_path):
@@ -296,26 +338,92 @@ def test_a_tone_is_a_dark_line_at_its_height():
     assert spectrogram_picture(np.zeros(400, np.float32)).startswith("data:image/png;base64,")
 
 
-def test_live_recordings_take_a_place_and_give_it_back(talk):
-    from magtfnet import DurationError, Waveform
+@pytest.fixture
+def live_of():
+    """A recording that is being made, by an engine and limits."""
+    pytest.importorskip("PIL", reason="Pillow is not installed: pip install 'magtfnet[page]'")
     from magtfnet.service.page.live import Live
 
-    state = make_state()
-    live = Live(EmotionRecognizer(LoudnessEngine()), state.limits, state.work)
-    assert state.work.streams == 1
-    assert not state.work.busy, "stopping does not wait for it"
-    with state.work.stream():
-        assert state.work.busy
-    with pytest.raises(DurationError, match=r"0\.000 s of audio; record at least 0\.025 s"):
-        live.whole()
-    for first in range(0, len(talk), 8_000):
-        live.push(Waveform(talk[first : first + 8_000], RATE))
-    assert np.array_equal(live.whole().samples, talk)
-    assert live.last is not None
-    limited = state.limits.model_copy(update={"recording_seconds": live.seconds})
-    live.limits = limited
-    with pytest.raises(DurationError, match="what came before is kept; end the recording"):
-        live.push(Waveform(talk[:8_000], RATE))
-    live.close()
-    live.close()
-    assert state.work.streams == 0
+    def make(engine=None, **limits):
+        state = make_state(**limits)
+        return state, Live(EmotionRecognizer(engine or LoudnessEngine()), state.limits, state.work)
+
+    return make
+
+
+def as_wav(samples, rate=RATE):
+    file = io.BytesIO()
+    soundfile.write(file, samples, rate, format="WAV", subtype="FLOAT")
+    return file.getvalue()
+
+
+def test_live_recordings_take_a_place_with_their_first_piece_and_give_it_back(talk, live_of):
+    from magtfnet import DurationError
+
+    async def record():
+        state, live = live_of(recording_seconds=len(talk) / RATE)
+        assert state.work.streams == 0, "nothing was sent yet"
+        for first in range(0, len(talk), 8_000):
+            await live.hear(as_wav(talk[first : first + 8_000]))
+        assert state.work.streams == 1
+        assert not state.work.busy, "stopping does not wait for it"
+        with state.work.stream():
+            assert state.work.busy
+        assert live.last is not None
+        with pytest.raises(DurationError, match="what came before is kept; end the recording"):
+            await live.hear(as_wav(talk[:8_000]))
+        assert np.array_equal(live._whole().samples, talk)
+        told = EmotionRecognizer(LoudnessEngine()).predict(Waveform(talk, RATE))
+        assert f"{told.duration:.2f} s" in await live.end()
+        await live.hear(as_wav(talk[:8_000]))  # behind the end: no part of it, and no place is taken
+        live.close()
+        assert (state.work.streams, state.work.requests) == (0, 0)
+        _, empty = live_of()
+        with pytest.raises(DurationError, match=r"0\.000 s of audio; record at least 0\.025 s"):
+            await empty.end()
+
+    asyncio.run(record())
+
+
+def test_a_piece_of_three_hours_is_refused_before_it_is_decoded(live_of, monkeypatch):
+    """A file of some hundred KiB that is silence without end: its header is enough, and the loop never reads it."""
+    from magtfnet import DurationError
+    from magtfnet.audio.blocks import OpenRecording
+
+    file = io.BytesIO()
+    with soundfile.SoundFile(file, "w", 4_000, 1, "PCM_16", format="FLAC") as written:
+        for _ in range(180):
+            written.write(np.zeros(4_000 * 60, np.int16))
+    monkeypatch.setattr(OpenRecording, "_block", lambda *a: pytest.fail("decoded"))
+    _, live = live_of()
+    with pytest.raises(DurationError, match="more than 600 s of audio"):
+        asyncio.run(live.hear(file.getvalue()))
+
+
+def test_pieces_are_heard_one_after_another_in_threads(talk, live_of, monkeypatch):
+    """However many requests bring them at once; and what is kept is at the model's rate, not the browser's."""
+    _, live = live_of(workers=4)
+    inside, most, threads = 0, 0, set()
+    take = type(live)._take
+
+    def watched(self, data):
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        threads.add(threading.current_thread())
+        take(self, data)
+        inside -= 1
+
+    monkeypatch.setattr(type(live), "_take", watched)
+    pieces = [
+        as_wav(np.repeat(talk[first : first + 1_600], 3), 3 * RATE) for first in range(0, len(talk), 1_600)
+    ]
+
+    async def record():
+        await asyncio.gather(*(live.hear(piece) for piece in pieces))
+
+    asyncio.run(record())
+    assert most == 1
+    assert threading.main_thread() not in threads
+    assert live.seconds == len(talk) / RATE
+    assert len(live._whole().samples) == len(talk)

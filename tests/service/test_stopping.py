@@ -5,6 +5,7 @@ import json
 import signal
 import threading
 import time
+from pathlib import Path
 
 import httpx
 import pytest
@@ -124,3 +125,34 @@ def test_work_that_does_not_end_is_abandoned_after_its_limit(wav, caplog):
 def _ask_in_vain(url, body):
     with contextlib.suppress(httpx.HTTPError):
         httpx.post(f"{url}/v1/predict", content=body, trust_env=False)
+
+
+STUCK = """
+import time
+from magtfnet.service import hearing
+hearing.predict = lambda *arguments: time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+def test_a_process_ends_however_long_its_threads_take(graph_path, wav, tmp_path, signals):
+    """Its threads sleep for a minute: it ends at its limit, or at the second signal, and its folder is removed."""
+    pytest.importorskip("gradio", reason="gradio is not installed: pip install 'magtfnet[page]'")
+    drain = "0.2" if signals == 1 else "50"
+    arguments = ("--limit", f"drain_seconds={drain}")
+    with Process(graph_path, *arguments, guard=STUCK, TMPDIR=str(tmp_path)) as stuck:
+        sent = stuck.client.post("/gradio_api/upload", files={"files": ("x.wav", wav())})
+        assert Path(sent.json()[0]).exists()
+        thread = threading.Thread(target=_ask_in_vain, args=(stuck.url, wav()))
+        thread.start()
+        while stuck.measured("magtfnet_recordings_under_way") == 0:
+            pass
+        for _ in range(signals - 1):
+            stuck.process.send_signal(signal.SIGTERM)
+            while not any('"draining"' in line for line in stuck.lines()):
+                time.sleep(0.01)
+        code, log = stuck.stop()  # waits 30 s at most
+        thread.join()
+    assert code == 0
+    assert log[-1]["event"] == "stopped"
+    assert list(tmp_path.glob("magtfnet-page-*")) == []

@@ -1,5 +1,6 @@
 """The interface over WebSocket: the stream's own events; what cannot be used is told, and the stream goes on."""
 
+import itertools
 import json
 import threading
 from socket import SHUT_RDWR
@@ -29,6 +30,13 @@ def events_of(socket):
             events.append(json.loads(socket.recv(timeout=20)))
     except ConnectionClosed as closed:
         return events, closed.rcvd.code, closed.rcvd.reason
+
+
+def send_on(socket, messages):
+    """Send them again and again."""
+    for message in itertools.cycle(messages):
+        socket.send(message)
+        threading.Event().wait(0.02)
 
 
 def refused(service, query, **options):
@@ -77,7 +85,9 @@ def test_a_piece_that_cannot_be_used_is_told_and_the_stream_goes_on(service, tal
         socket.send("finish")
         events, code, _ = events_of(socket)
     assert code == 1000
-    problems = [event for event in events if event["type"] == "problem" or event["type"].startswith("urn:")]
+    problems = [event for event in events if event["type"] == "problem"]
+    assert [problem["kind"] for problem in problems] == ["invalid-samples", "message", "message"]
+    assert {event["type"] for event in events} == {"ready", "window", "segment", "problem", "end"}
     assert [problem["title"] for problem in problems] == [
         "Samples that are not finite.",
         *["A message of a stream that cannot be used."] * 2,
@@ -134,8 +144,39 @@ def test_more_streams_than_the_limit_are_told_when_to_come_again():
 def test_idle_streams_are_closed():
     with serving(idle_seconds=0.2) as service, open_stream(service) as socket:
         events, code, reason = events_of(socket)
-    assert (code, reason) == (1008, "no message for 0.2 s")
+    assert (code, reason) == (1008, "no samples for 0.2 s")
     assert events[-1]["type"] == "end"
+
+
+def test_a_stream_is_not_kept_open_by_messages_without_samples():
+    with serving(idle_seconds=0.3) as service, open_stream(service) as socket:
+        with pytest.raises(ConnectionClosed) as closed:
+            send_on(socket, (b"", "hello"))
+        assert closed.value.rcvd.reason == "no samples for 0.3 s"
+
+
+def test_a_stream_ends_by_the_clock_too():
+    with serving(stream_seconds=0.3) as service, open_stream(service) as socket:
+        with pytest.raises(ConnectionClosed) as closed:
+            send_on(socket, (bytes(32),))
+        assert closed.value.rcvd.code == 1008
+        assert closed.value.rcvd.reason == "open for more than 0.3 s"
+
+
+def test_a_long_message_is_heard_in_pieces_of_a_second(talk, monkeypatch):
+    """One of eight minutes is not one job; and where a sample of it is not finite none of it is heard."""
+    pushed = []
+    push = StreamingRecognizer.push
+    monkeypatch.setattr(StreamingRecognizer, "push", lambda *a: pushed.append(len(a[1])) or push(*a))
+    with serving() as service, open_stream(service, "rate=1000&encoding=float32") as socket:
+        socket.send(np.zeros(100_500, "<f4").tobytes())
+        socket.send(np.array([0.0] * 5_000 + [np.nan], "<f4").tobytes())
+        socket.send("finish")
+        events, code, _ = events_of(socket)
+    assert code == 1000
+    assert pushed == [1_000] * 100 + [500]
+    assert [event["type"] for event in events] == ["ready", "problem", "end"]
+    assert events[-1]["seconds"] == 100.5
 
 
 def test_a_stream_ends_at_its_limit_and_tells_what_was_open(talk):
@@ -183,7 +224,7 @@ def test_a_mistake_of_ours_ends_one_stream(talk):
 def test_the_service_being_stopped_tells_what_was_open_and_says_why(talk):
     with serving() as service, open_stream(service, "rate=16000&encoding=float32") as socket:
         socket.send(talk[: 2 * RATE].tobytes())
-        while service.state.work._seconds == 0.1:
+        while json.loads(socket.recv(timeout=20))["type"] != "window":
             pass
         service.server.stop()
         events, code, reason = events_of(socket)

@@ -26,6 +26,14 @@ def serve(
         Path | None,
         typer.Option("--token-file", help="Its first line is what clients must show; else $MAGTFNET_TOKEN."),
     ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-host",
+            help="A name by which clients may ask, as that of a reverse proxy; repeatable. "
+            "Listening to this machine alone, only its own names otherwise.",
+        ),
+    ] = None,
     limits: Annotated[
         list[str] | None,
         typer.Option(
@@ -36,11 +44,13 @@ def serve(
 ) -> None:
     """Answer predictions, timelines and streams over the network until SIGTERM or Ctrl-C."""
     try:
+        from magtfnet.service.admission import is_loopback, names
         from magtfnet.service.app import create_app
+        from magtfnet.service.descriptors import allow_files
         from magtfnet.service.limits import parse_limits
         from magtfnet.service.logs import write_to_stderr
         from magtfnet.service.models import Models
-        from magtfnet.service.server import is_loopback, listen
+        from magtfnet.service.server import listen
         from magtfnet.service.server import serve as run
         from magtfnet.service.state import State
         from magtfnet.service.tokens import Token
@@ -50,9 +60,10 @@ def serve(
         raise MissingExtraError(error.name, "serve") from error
     chosen = parse_limits(limits or [])
     token = Token.find(token_file)
+    allow_files(chosen.connections)
     listening = listen(host, port)
     with listening:
-        state = State(Models.load(models or []), chosen, token)
+        state = State(Models.load(models or []), chosen, token, names(host, allow_host or []))
         if token is None and not is_loopback(host):
             say(f"magtfnet: everyone who reaches {host} can use this service; give it a --token-file")
         write_to_stderr()

@@ -15,14 +15,17 @@ from magtfnet.service.answers import (
     model_answer,
 )
 from magtfnet.service.bodies import read_recording
+from magtfnet.service.leaving import heard_for
 from magtfnet.service.metrics import MEDIA_TYPE
 from magtfnet.service.parameters import BODY, ByChannel, ModelName, TimelineValues, timeline_settings
 from magtfnet.service.problems import problem_of, responses
 from magtfnet.service.state import State
+from magtfnet.timeline import Timeline
 from magtfnet.timeline.formats import FORMATS
 
 Format = Literal["json", "csv", "textgrid", "vtt", "audacity", "rttm", "html"]
 MEDIA_TYPES: dict[str, str] = {
+    "json": "application/json",
     "csv": "text/csv",
     "textgrid": "text/plain",
     "vtt": "text/vtt",
@@ -30,7 +33,6 @@ MEDIA_TYPES: dict[str, str] = {
     "rttm": "text/plain",
     "html": "text/html",
 }
-"""Of the formats beside JSON."""
 REFUSED = responses(
     "malformed-body",
     "unauthorized",
@@ -52,10 +54,15 @@ def routes(state: State) -> APIRouter:
     async def predict(request: Request, model: ModelName = None) -> PredictionAnswer:
         """Tell the emotion of one recording."""
         served = state.models[model]
-        with state.work.request():
+        with state.work.body():
             data = await read_recording(request)
+        with state.work.request():
             try:
-                told = await state.work.run(hearing.predict, served.recognizer, data, state.limits)
+                told = await heard_for(
+                    request,
+                    state.work,
+                    lambda waited: hearing.predict(served.recognizer, data, state.limits, waited),
+                )
             except MagtfnetError as error:
                 raise problem_of(error) from error
         state.metrics.audio.labels("/v1/predict").inc(told.duration)
@@ -67,7 +74,8 @@ def routes(state: State) -> APIRouter:
         responses={
             200: {
                 "content": {
-                    kind: {"schema": {"type": "string"}} for kind in sorted(set(MEDIA_TYPES.values()))
+                    kind: {"schema": {"type": "string"}}
+                    for kind in sorted({*MEDIA_TYPES.values()} - {MEDIA_TYPES["json"]})
                 }
             },
             **REFUSED,
@@ -85,25 +93,29 @@ def routes(state: State) -> APIRouter:
         served = state.models[model]
         try:
             settings = timeline_settings(values, state.limits)
-            with state.work.request():
+            with state.work.body():
                 data = await read_recording(request)
-                told = await state.work.run(
-                    hearing.timeline,
-                    served.recognizer,
-                    data,
-                    state.limits,
-                    settings=settings,
-                    by_channel=by_channel,
+            with state.work.request():
+                told, body = await heard_for(
+                    request,
+                    state.work,
+                    lambda waited: _written(
+                        hearing.timeline(
+                            served.recognizer,
+                            data,
+                            state.limits,
+                            settings=settings,
+                            by_channel=by_channel,
+                            waited=waited,
+                        ),
+                        served.name,
+                        format,
+                    ),
                 )
         except MagtfnetError as error:
             raise problem_of(error) from error
-        state.metrics.audio.labels("/v1/timeline").inc(told.duration)
-        if format != "json":
-            text = await state.work.run(FORMATS[format].write, told)
-            return Response(text, media_type=MEDIA_TYPES[format])
-        answer = told.to_dict() | {"model": served.name}
-        del answer["source"]  # a word of ours: what a client called its file is not known here
-        return JSONResponse(answer)
+        state.metrics.audio.labels("/v1/timeline").inc(told)
+        return Response(body, media_type=MEDIA_TYPES[format])
 
     @router.get("/v1/models", response_model=ModelsAnswer, responses=responses("unauthorized", "draining"))
     async def models() -> ModelsAnswer:
@@ -138,3 +150,12 @@ def routes(state: State) -> APIRouter:
         return Response(state.metrics.text(), media_type=MEDIA_TYPE)
 
     return router
+
+
+def _written(told: Timeline, model: str, format: Format) -> tuple[float, bytes]:
+    """Return the seconds that were heard, and the answer: long ones are written in the thread that heard them."""
+    if format != "json":
+        return told.duration, FORMATS[format].write(told).encode()
+    answer = told.to_dict() | {"model": model}
+    del answer["source"]  # a word of ours: what a client called its file is not known here
+    return told.duration, JSONResponse(answer).body  # type: ignore[return-value]  # bytes, as rendered

@@ -8,7 +8,8 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from magtfnet.service import api, stream
-from magtfnet.service.guard import METHODS, Guard
+from magtfnet.service.admission import METHODS
+from magtfnet.service.guard import Guard
 from magtfnet.service.page.mount import mount_page
 from magtfnet.service.problems import ProblemError
 from magtfnet.service.state import State
@@ -41,11 +42,14 @@ def create_app(state: State, *, page: bool = False) -> FastAPI:
 
 
 def _elsewhere(app: FastAPI) -> APIRouter:
-    """Answer addresses below /v1 that are none, before the page can."""
+    """Answer what our own addresses do not take, and those below /v1 that are none, before the page can."""
     router = APIRouter(include_in_schema=False)
 
+    @router.api_route("/healthz", methods=list(METHODS), response_model=None)
+    @router.api_route("/readyz", methods=list(METHODS), response_model=None)
+    @router.api_route("/metrics", methods=list(METHODS), response_model=None)
     @router.api_route("/v1/{rest:path}", methods=list(METHODS), response_model=None)
-    async def unknown(request: Request, rest: str) -> NoReturn:
+    async def unknown(request: Request) -> NoReturn:
         allowed = _methods(app, request.url.path)
         if allowed:
             raise ProblemError(

@@ -1,4 +1,4 @@
-"""What every request passes, those of the page too: its id, the token, draining, the limits of its body, the log."""
+"""What every request passes, those of the page too: its id, admission, the limits of its body, the log."""
 
 import asyncio
 import logging
@@ -8,17 +8,19 @@ import uuid
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from magtfnet.service.admission import METHODS, UPLOAD, refuse
+from magtfnet.service.kept import SMALLEST
 from magtfnet.service.limits import MEBIBYTE
 from magtfnet.service.logs import log, where
 from magtfnet.service.problems import ProblemError
 from magtfnet.service.state import State
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-OPEN = ("/healthz", "/readyz")
-"""Answered without a token, and while the service is being stopped."""
-ANSWERED_WHILE_DRAINING = (*OPEN, "/metrics")
+GONE = 499
+"""The status in the log and the metrics where a client went before its answer; nobody is sent it."""
 LINGER = 1.0
 """Seconds in which what a client still sends is read and thrown away, so that it reads its answer before the end."""
 
@@ -46,7 +48,7 @@ class Guard:
     async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope.setdefault("state", {})["request_id"] = request_id = _request_id(Headers(scope=scope))
         try:
-            _refuse(self.state, scope)
+            refuse(self.state, scope)
         except ProblemError as problem:
             self.state.metrics.problems.labels(problem.kind).inc()
             log("stream refused", request_id=request_id, problem=problem.kind)
@@ -75,6 +77,8 @@ class Exchange:
         self.refusal: ProblemError | None = None
         self.status: int | None = None
         self.received = 0
+        self.uploads = state.uploads if scope["path"] == UPLOAD else None
+        self._kept = 0
         self._deadline: float | None = None
         self._whole = False  # the body is there
 
@@ -83,13 +87,16 @@ class Exchange:
         start = time.perf_counter()
         self.scope.setdefault("state", {})["request_id"] = self.request_id
         try:
-            _refuse(self.state, self.scope)
+            refuse(self.state, self.scope)
             self._refuse_declared()
-            if self.scope["path"] == UPLOAD:
-                self.state.refuse_more_kept()
+            if self.uploads is not None:
+                self.uploads.take(SMALLEST)
+                self._kept += SMALLEST
             await self.app(self.scope, self.receive, self.send)
         except ProblemError as problem:
             self.refusal = problem
+        except ClientDisconnect:
+            self.status = self.status or GONE
         except Exception as error:  # a mistake of ours is an answer too, and the next request is served
             log("mistake", level=logging.ERROR, request_id=self.request_id, error=where(error))
             self.refusal = ProblemError(
@@ -97,6 +104,8 @@ class Exchange:
             )
         finally:
             self.state.work.release(self.received)
+            if self.uploads is not None:
+                self.uploads.arrived(self._kept)
         if self.refusal is not None and self.status is None:
             await self._answer(self.refusal)
         self._tell(time.perf_counter() - start)
@@ -138,6 +147,8 @@ class Exchange:
             headers = MutableHeaders(scope=message)
             headers["X-Request-ID"] = self.request_id
             headers["X-Content-Type-Options"] = "nosniff"
+            for name in [name for name in headers if name.startswith("access-control-")]:
+                del headers[name]  # gradio's, which let other origins in
             if route_of(self.scope) == "page":
                 headers["Content-Security-Policy"] = PAGE_POLICY
         await self._send(message)
@@ -152,6 +163,9 @@ class Exchange:
                 )
             )
         try:
+            if self.uploads is not None:
+                self.uploads.take(size)
+                self._kept += size
             self.state.work.hold(size)
         except ProblemError as problem:
             raise self._refused(problem) from None
@@ -224,9 +238,6 @@ PAGE_POLICY = (
     "worker-src 'self' blob:; frame-ancestors 'none'"
 )
 """What a browser may load for the page: nothing from elsewhere, whatever gradio's pages ask for."""
-UPLOAD = "/gradio_api/upload"
-"""Where gradio takes the files of the page."""
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 def route_of(scope: Scope) -> str:
@@ -235,26 +246,6 @@ def route_of(scope: Scope) -> str:
     if scope.get("app_root_path") is not None or path == "":
         return "page"
     return path if isinstance(path, str) and "{" not in path else "unknown"
-
-
-def _refuse(state: State, scope: Scope) -> None:
-    """Refuse who shows no token, and new work while the service is being stopped."""
-    path = scope["path"]
-    if state.token is not None and path not in OPEN:
-        shown = Headers(scope=scope).get("authorization")
-        if not state.token.admits(shown):
-            scheme = "Bearer" if path.startswith("/v1/") or path == "/metrics" else 'Basic realm="magtfnet"'
-            raise ProblemError(
-                "unauthorized",
-                "this service wants its token; send 'Authorization: Bearer TOKEN', or the token as password",
-                {"WWW-Authenticate": scheme},
-            )
-    if state.draining.is_set() and path not in ANSWERED_WHILE_DRAINING:
-        raise ProblemError(
-            "draining",
-            "the service is being stopped; ask again in some seconds",
-            {"Retry-After": "5", "Connection": "close"},
-        )
 
 
 def _request_id(headers: Headers) -> str:

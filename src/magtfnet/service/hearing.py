@@ -10,14 +10,17 @@ from magtfnet.audio.blocks import OpenRecording, open_recording
 from magtfnet.audio.prepare import prepare_blocks
 from magtfnet.errors import AudioPolicyError, DurationError
 from magtfnet.prediction import Prediction
+from magtfnet.progress import Progress, silent
 from magtfnet.recognizer import EmotionRecognizer
 from magtfnet.recognizer.timelines import timeline_of
 from magtfnet.service.limits import Limits
 from magtfnet.timeline import Timeline, TimelineSettings
 
 
-def predict(recognizer: EmotionRecognizer, data: bytes, limits: Limits) -> Prediction:
-    """Return the emotion of a recording.
+def predict(
+    recognizer: EmotionRecognizer, data: bytes, limits: Limits, waited: Progress = silent
+) -> Prediction:
+    """Return the emotion of a recording; ``waited`` is asked before it is heard, and may raise.
 
     Raises:
         AudioError: it cannot be used, or is beyond a limit.
@@ -25,6 +28,7 @@ def predict(recognizer: EmotionRecognizer, data: bytes, limits: Limits) -> Predi
     with open_recording(data) as recording:
         refuse_beyond(recording, limits, limits.recording_seconds)
         waveform = prepare_blocks(recording, recognizer.engine.audio)
+        waited("recordings", 0, 1)
         return replace(recognizer.predict(waveform), duration=recording.duration)
 
 
@@ -35,15 +39,20 @@ def timeline(
     *,
     settings: TimelineSettings = TimelineSettings(),
     by_channel: bool = False,
+    waited: Progress = silent,
 ) -> Timeline:
-    """Return the emotions of a recording along time.
+    """Return the emotions of a recording along time; channels that are heard apart share the limit of its seconds.
+
+    ``waited`` is asked once a block whether to go on, and may raise.
 
     Raises:
         AudioError: it cannot be used, or is beyond a limit.
     """
     with open_recording(data) as recording:
-        refuse_beyond(recording, limits, limits.timeline_seconds)
-        return timeline_of(recognizer, recording, settings=settings, by_channel=by_channel)
+        refuse_beyond(
+            recording, limits, limits.timeline_seconds / (recording.num_channels if by_channel else 1)
+        )
+        return timeline_of(recognizer, recording, settings=settings, by_channel=by_channel, progress=waited)
 
 
 def refuse_beyond(recording: OpenRecording, limits: Limits, seconds: float) -> None:

@@ -19,7 +19,11 @@ class Limits(Settings):
     body_mib: float = Field(32, gt=0, le=4096, description="body of a request; beyond it 413")
     pending_mib: float = Field(512, gt=0, description="bodies of all requests together; beyond it 503")
     body_seconds: float = Field(120, gt=0, description="until a body is there; beyond it 408")
-    silent_seconds: float = Field(10, gt=0, description="between two pieces of a body; beyond it 408")
+    silent_seconds: float = Field(
+        10,
+        gt=0,
+        description="between two pieces of a body, beyond it 408; or of an answer being read, beyond it closed",
+    )
     head_seconds: float = Field(10, gt=0, description="until a request's head is there; beyond it 408")
     # Longer than common clients keep one (5 s to 60 s): it is they who close it, and not we while they ask again.
     keep_alive_seconds: float = Field(
@@ -29,7 +33,9 @@ class Limits(Settings):
     recording_seconds: float = Field(
         LONGEST, gt=0, le=LONGEST, description="recording given to /v1/predict; beyond it 422"
     )
-    timeline_seconds: float = Field(7_200, gt=0, description="recording given to /v1/timeline; beyond it 422")
+    timeline_seconds: float = Field(
+        7_200, gt=0, description="recording given to /v1/timeline, by_channel all its channels; beyond it 422"
+    )
     overlap: float = Field(
         10, ge=1, description="windows of a timeline or stream over one moment, window / hop; beyond it 422"
     )
@@ -38,10 +44,12 @@ class Limits(Settings):
     workers: int = Field(
         default_factory=lambda: os.cpu_count() or 1, ge=1, description="recordings or pieces heard at once"
     )
-    requests: int = Field(256, ge=1, description="recordings being received, waiting or heard; beyond it 503")
+    requests: int = Field(256, ge=1, description="recordings waiting or heard; beyond it 503")
     streams: int = Field(64, ge=1, description="streams at once; beyond it 503")
-    stream_seconds: float = Field(14_400, gt=0, description="sound of one stream; beyond it closed, 1008")
-    idle_seconds: float = Field(30, gt=0, description="a stream without a message; beyond it closed, 1008")
+    stream_seconds: float = Field(
+        14_400, gt=0, description="one stream, its sound and by the clock; beyond it closed, 1008"
+    )
+    idle_seconds: float = Field(30, gt=0, description="a stream without samples; beyond it closed, 1008")
     message_kib: float = Field(1024, gt=0, description="one message of a stream; beyond it closed, 1009")
     page_mib: float = Field(
         1024, gt=0, description="files that the page keeps for playing; beyond it 503 for more"

@@ -39,7 +39,7 @@ class Metrics:
         for name, what, told in (
             (
                 "magtfnet_recordings_under_way",
-                "Recordings received, waiting or heard.",
+                "Recordings waiting or heard.",
                 lambda: work.requests,
             ),
             ("magtfnet_streams_open", "Streams.", lambda: work.streams),

@@ -27,6 +27,7 @@ class Kind:
 KINDS = {
     "malformed-body": Kind(400, "A body that cannot be taken apart."),
     "unauthorized": Kind(401, "No token, or a wrong one."),
+    "forbidden": Kind(403, "A name or an origin that is not this service's."),
     "not-found": Kind(404, "Nothing is here."),
     "unknown-model": Kind(404, "A model that is not served."),
     "method": Kind(405, "A method that this address does not take."),

@@ -1,8 +1,9 @@
 """Listening, and stopping without losing what is under way."""
 
 import asyncio
-import ipaddress
 import logging
+import os
+import shutil
 import signal
 import socket
 from types import FrameType
@@ -12,10 +13,11 @@ from fastapi import FastAPI
 
 from magtfnet.errors import ServiceError
 from magtfnet.service.connections import limited
+from magtfnet.service.kept import SWEEP_SECONDS
 from magtfnet.service.logs import log
 from magtfnet.service.state import State
 
-BACKLOG = 2048
+BACKLOG = 128
 LAST_SECONDS = 2
 """For answers that are written and connections that only wait, once all work is done."""
 
@@ -46,14 +48,6 @@ def listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-def is_loopback(host: str) -> bool:
-    """Tell whether only this machine can reach an address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 class DrainingServer(uvicorn.Server):
     """A server that, told to stop, takes no new work and ends when the old is done.
 
@@ -69,6 +63,7 @@ class DrainingServer(uvicorn.Server):
         self.state = state
         self._loop: asyncio.AbstractEventLoop | None = None
         self._draining: asyncio.Task[None] | None = None
+        self._sweeping: asyncio.Task[None] | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to drain; a second signal ends at once."""
@@ -94,6 +89,7 @@ class DrainingServer(uvicorn.Server):
         """Begin to listen."""
         self._loop = asyncio.get_running_loop()
         self._draining = asyncio.create_task(self._drain())
+        self._sweeping = asyncio.create_task(self._sweep())
         await super().startup(sockets)
         for listening in sockets or []:
             host, port = listening.getsockname()[:2]
@@ -102,8 +98,17 @@ class DrainingServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End what is left, the threads too."""
+        if self._sweeping is not None:
+            self._sweeping.cancel()
         await super().shutdown(sockets)
         self.state.work.close()
+
+    async def _sweep(self) -> None:
+        """Remove what the page has kept long enough, again and again until told to stop."""
+        while self.state.uploads is not None and not self.state.draining.is_set():
+            await asyncio.sleep(SWEEP_SECONDS)
+            before = self.state.uploads.size
+            self.state.uploads.counted(before, await asyncio.to_thread(self.state.uploads.sweep))
 
     async def _drain(self) -> None:
         """Wait until told to stop, then until nothing is under way, at most so long."""
@@ -121,10 +126,11 @@ class DrainingServer(uvicorn.Server):
 def make_server(app: FastAPI, state: State) -> DrainingServer:
     """Return a server of an application, with the limits of its service."""
     limits = state.limits
+    http, stream = limited(state)
     config = uvicorn.Config(
         app,
-        http=limited(limits),
-        ws="websockets-sansio",
+        http=http,
+        ws=stream,
         ws_max_size=int(limits.message_kib * 1024),
         loop="asyncio",
         log_config=None,
@@ -138,6 +144,14 @@ def make_server(app: FastAPI, state: State) -> DrainingServer:
 
 
 def serve(app: FastAPI, state: State, listening: socket.socket) -> None:
-    """Serve until a signal says to stop."""
+    """Serve until a signal says to stop.
+
+    Work that was abandoned ends with the process: Python would wait for its threads, however long they take.
+    """
     make_server(app, state).run(sockets=[listening])
     log("stopped")
+    if state.work.hearing:
+        if state.kept is not None:
+            shutil.rmtree(state.kept, ignore_errors=True)
+        logging.shutdown()
+        os._exit(0)

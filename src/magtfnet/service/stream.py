@@ -15,6 +15,7 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import Field
 from starlette.websockets import WebSocketState
 
+from magtfnet.audio import Waveform
 from magtfnet.config import Settings, validated
 from magtfnet.errors import MagtfnetError
 from magtfnet.recognizer.streaming import StreamingRecognizer
@@ -105,6 +106,7 @@ class Session:
     ) -> None:
         self.state, self.socket, self.parameters, self.recognizer = state, socket, parameters, recognizer
         self.events = 0
+        self._heard = 0.0  # when samples were heard last
 
     async def run(self) -> None:
         """Hear pieces until the client has finished or gone, a limit is reached, or the service is stopped."""
@@ -133,29 +135,35 @@ class Session:
         """Return why the stream ends."""
         limits = self.state.limits
         await self._send({"type": "ready", "classes": list(self.recognizer.classes)})
+        end = self._now() + limits.stream_seconds
+        self._heard = self._now()
         while self.recognizer.seconds <= limits.stream_seconds:
-            message = await self._next()
+            message = await self._next(min(self._heard + limits.idle_seconds, end))
             if message is None:
                 if self.state.draining.is_set():
                     return GOING_AWAY, "the service is being stopped"
-                return POLICY, f"no message for {limits.idle_seconds:g} s"
+                if self._now() >= end:
+                    return POLICY, f"open for more than {limits.stream_seconds:g} s"
+                return POLICY, f"no samples for {limits.idle_seconds:g} s"
             if message == FINISH:
                 return DONE, ""
             try:
-                samples = self._samples(message)
-                await self._tell(await self.state.work.run(self.recognizer.push, samples))
+                await self._push(self._samples(message))
             except (ProblemError, MagtfnetError) as error:
                 problem = error if isinstance(error, ProblemError) else problem_of(error)
                 self.state.metrics.problems.labels(problem.kind).inc()
-                await self._send({"type": "problem", **problem.body(self.socket.state.request_id)})
+                body = problem.body(self.socket.state.request_id)
+                await self._send({**body, "type": "problem", "kind": problem.kind})
         return POLICY, f"more than {limits.stream_seconds:g} s of sound"
 
-    async def _next(self) -> bytes | str | None:
+    async def _next(self, until: float) -> bytes | str | None:
         """Return the next message; None where none came in time, or the service is being stopped."""
+        if self._now() >= until:
+            return None
         receiving = asyncio.ensure_future(self.socket.receive())
         stopping = asyncio.ensure_future(self.state.draining.wait())
         done, waiting = await asyncio.wait(
-            (receiving, stopping), timeout=self.state.limits.idle_seconds, return_when=asyncio.FIRST_COMPLETED
+            (receiving, stopping), timeout=until - self._now(), return_when=asyncio.FIRST_COMPLETED
         )
         for task in waiting:
             task.cancel()
@@ -186,6 +194,24 @@ class Session:
             )
         samples = np.frombuffer(message, dtype).astype(dtype.newbyteorder("="))
         return samples if channels == 1 else np.ascontiguousarray(samples.reshape(-1, channels).T)
+
+    async def _push(self, samples: npt.NDArray[Any]) -> None:
+        """Hear the samples of a message in pieces of a second, so that other streams are heard between them.
+
+        Raises:
+            InvalidSamplesError: NaN or infinite samples; none of them is heard.
+        """
+        if not samples.size:
+            return
+        rate = self.parameters.rate
+        whole = await self.state.work.run(Waveform, samples, rate)
+        for first in range(0, whole.num_samples, rate):
+            piece = whole.samples[..., first : first + rate]
+            await self._tell(await self.state.work.run(self.recognizer.push, piece))
+        self._heard = self._now()
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
 
     async def _end(self, code: int, reason: str) -> None:
         """Tell what was still open, then close."""

@@ -5,8 +5,9 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import ParamSpec, TypeVar
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Generic, ParamSpec, TypeVar
 
 from magtfnet.service.limits import MEBIBYTE, Limits
 from magtfnet.service.problems import ProblemError
@@ -14,7 +15,7 @@ from magtfnet.service.problems import ProblemError
 P = ParamSpec("P")
 R = TypeVar("R")
 RECENT = 0.1
-"""Weight of the newest job in the mean time of one."""
+"""Weight of the newest recording in the mean time of one."""
 
 
 class Work:
@@ -30,13 +31,31 @@ class Work:
         self.streams = 0
         self.pending_bytes = 0
         self._let_go = 0  # streams that stopping does not wait for
-        self._seconds = 0.1  # mean time of a job
+        self.bodies = 0  # of recordings that are being received
+        self._seconds = 0.1  # mean time of a recording
+        self._hearing: dict[object, float] = {}  # when each job that a thread has began
+        self._recordings: dict[object, float] = {}  # the same of recordings alone
+        self._closed = False
         self._threads = ThreadPoolExecutor(limits.workers, thread_name_prefix="hearing")
 
     @property
     def busy(self) -> bool:
         """Whether anything is under way that stopping waits for."""
-        return self.requests > 0 or self.streams > self._let_go
+        return self.requests > 0 or self.bodies > 0 or self.streams > self._let_go
+
+    @property
+    def hearing(self) -> int:
+        """How many threads are at work."""
+        return len(self._hearing)
+
+    @contextmanager
+    def body(self) -> Iterator[None]:
+        """Count a body while it comes: it takes no place yet, but stopping waits for it."""
+        self.bodies += 1
+        try:
+            yield
+        finally:
+            self.bodies -= 1
 
     @contextmanager
     def request(self) -> Iterator[None]:
@@ -90,16 +109,36 @@ class Work:
         self.pending_bytes -= size
 
     async def run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Return what a function gives that is run in a thread."""
+        """Return what a function gives that is run in a thread.
+
+        Cancelled, it is not begun, and what it holds is let go; one that has begun is waited for, so that whatever
+        place was taken for it is kept as long as its thread.
+        """
+        job = _Job(partial(function, *args, **kwargs), self._hearing)
+        future = self._threads.submit(job)
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            if future.cancelled():
+                job.let_go()
+            elif not self._closed:
+                with suppress(Exception):
+                    await asyncio.wrap_future(future)
+            raise
+
+    async def recording(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return what ``run`` does, of a whole recording: how long those take says when to come again."""
 
         def timed() -> R:
             start = time.perf_counter()
+            self._recordings[timed] = start
             try:
                 return function(*args, **kwargs)
             finally:
+                del self._recordings[timed]
                 self._seconds += RECENT * (time.perf_counter() - start - self._seconds)
 
-        return await asyncio.get_running_loop().run_in_executor(self._threads, timed)
+        return await self.run(timed)
 
     def overloaded(self, found: str) -> ProblemError:
         """Return the problem of a request that comes too much, with when to come again."""
@@ -107,9 +146,35 @@ class Work:
         return ProblemError("overloaded", f"{found}; try again in {seconds} s", {"Retry-After": str(seconds)})
 
     def retry_after(self) -> int:
-        """Return in how many seconds half of what is waiting will have been heard, at least 1."""
-        return max(1, math.ceil(self._seconds * self.requests / self.limits.workers / 2))
+        """Return in how many seconds half of what is waiting will have been heard, at least 1.
+
+        A recording takes as long as the mean of those before, or as the oldest under way has taken already.
+        """
+        oldest = time.perf_counter() - min(self._recordings.copy().values(), default=math.inf)
+        return max(1, math.ceil(max(self._seconds, oldest) * self.requests / self.limits.workers / 2))
 
     def close(self) -> None:
-        """Let the threads go."""
+        """Let the threads go; those at work are not waited for."""
+        self._closed = True
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+class _Job(Generic[R]):
+    """A function that a thread is to run once; where it is not to be run any more, what it holds is let go."""
+
+    def __init__(self, function: Callable[[], R], hearing: dict[object, float]) -> None:
+        self._function: Callable[[], R] | None = function
+        self._hearing = hearing
+
+    def __call__(self) -> R:
+        assert self._function is not None
+        self._hearing[self] = time.perf_counter()
+        try:
+            return self._function()
+        finally:
+            self._function = None
+            del self._hearing[self]
+
+    def let_go(self) -> None:
+        """Forget the function."""
+        self._function = None

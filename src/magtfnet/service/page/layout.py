@@ -6,8 +6,6 @@ from typing import Any
 
 import gradio
 
-from magtfnet.audio.io import decode
-from magtfnet.audio.waveform import Waveform
 from magtfnet.errors import MagtfnetError
 from magtfnet.recognizer import EmotionRecognizer
 from magtfnet.service.logs import log, where
@@ -16,9 +14,6 @@ from magtfnet.service.page.live import Live
 from magtfnet.service.problems import ProblemError
 from magtfnet.service.state import State
 
-KEPT_SECONDS = 600
-"""How long gradio keeps an uploaded file for playing it, at most; the folder goes when the service ends."""
-SWEEP_SECONDS = 60
 STREAM_EVERY = 0.5
 """Seconds of a piece."""
 NOTHING = "Drop a file or record something; the result stands here."
@@ -58,7 +53,6 @@ def build_page(state: State) -> Any:
     with gradio.Blocks(
         title="magtfnet: emotions in speech",
         analytics_enabled=False,
-        delete_cache=(SWEEP_SECONDS, KEPT_SECONDS),
     ) as page:
         gradio.Markdown("# Emotions in speech\nA recording is heard by this service and nowhere else.")
         model = gradio.Dropdown(
@@ -120,7 +114,7 @@ class Hears:
         try:
             recognizer, sent = self._recognizer(model), sent_file(path, self.state.kept)
             with self.state.work.request():
-                return await self.state.work.run(
+                return await self.state.work.recording(
                     lambda: answer(recognizer, sent.read_bytes(), self.state.limits)
                 )
         except Exception as error:
@@ -143,7 +137,10 @@ class Hears:
         if path is None or live is None:
             return live, gradio.skip()
         try:
-            await self.state.work.run(live.push, self._taken(path))
+            data = await self.state.work.run(self._taken, path)
+            if self.state.uploads is not None:
+                self.state.uploads.gone(len(data))
+            await live.hear(data)
         except Exception as error:
             return live, self._sorry(error)
         if live.last is None:
@@ -155,23 +152,16 @@ class Hears:
         if live is None:
             return None, "", said(NOTHING)
         try:
-            with self.state.work.request():
-                return (
-                    None,
-                    "",
-                    await self.state.work.run(answer, live.recognizer, live.whole(), self.state.limits),
-                )
+            return None, "", await live.end()
         except Exception as error:
             return None, "", self._sorry(error)
-        finally:
-            _forget(live)
 
-    def _taken(self, path: str) -> Waveform:
+    def _taken(self, path: str) -> bytes:
         """Return a piece of a recording that gradio wrote to a file, and remove the file."""
         file = sent_file(path, self.state.kept)
         data = file.read_bytes()
         file.unlink(missing_ok=True)
-        return decode(data, Path("recording"))
+        return data
 
     def _recognizer(self, model: str) -> EmotionRecognizer:
         if self.state.draining.is_set():

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse
 
 from magtfnet.errors import MissingExtraError
+from magtfnet.service.kept import Kept
 from magtfnet.service.limits import MEBIBYTE
 from magtfnet.service.state import State
 
@@ -27,7 +28,7 @@ def mount_page(app: FastAPI, state: State) -> FastAPI:
         return app
     from magtfnet.service.page.layout import STYLE, build_page, theme
 
-    state.kept = Path(folder)
+    state.uploads = Kept(Path(folder), state.limits.page_mib)
     gradio.mount_gradio_app(
         app,
         build_page(state),

@@ -1,0 +1,76 @@
+"""The folder in which the page keeps what was sent to it: how much that is, and when it goes.
+
+gradio's own sweep walks over a set that uploads change, and ends for good when they do.
+"""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from magtfnet.service.limits import MEBIBYTE
+from magtfnet.service.problems import ProblemError
+
+KEPT_SECONDS = 600
+"""How long a file is kept for playing it; the folder goes when the service ends."""
+SWEEP_SECONDS = 60
+SMALLEST = 4096
+"""Bytes that a file takes on a disk at least, and that an upload counts for before any have come."""
+
+
+class Kept:
+    """Counts, on the event loop alone, what the page keeps and what is on its way; a sweep counts anew.
+
+    Args:
+        folder: of this process alone.
+        mib: how much at most.
+    """
+
+    def __init__(self, folder: Path, mib: float) -> None:
+        self.folder, self.mib = folder, mib
+        self.size = 0
+        self.on_its_way = 0
+
+    def take(self, size: int) -> None:
+        """Count bytes of an upload as they come.
+
+        Raises:
+            ProblemError: with them there would be too many.
+        """
+        if self.size + self.on_its_way + size > self.mib * MEBIBYTE:
+            raise ProblemError(
+                "overloaded",
+                f"the page keeps {(self.size + self.on_its_way) / MEBIBYTE:.2f} MiB of files, at most "
+                f"{self.mib:g} MiB; try again in {SWEEP_SECONDS} s",
+                {"Retry-After": str(SWEEP_SECONDS)},
+            )
+        self.on_its_way += size
+
+    def arrived(self, size: int) -> None:
+        """Count bytes of an upload that has ended as kept, until they are counted anew."""
+        self.on_its_way -= size
+        self.size += size
+
+    def gone(self, size: int) -> None:
+        """Count a file that was read and removed."""
+        self.size -= max(SMALLEST, size)
+
+    def sweep(self) -> int:
+        """Remove what has been kept long enough; return the bytes that stay. For a thread: it reads the disk."""
+        size = 0
+        for file in self._files():
+            try:
+                told = file.stat()
+                if time.time() - told.st_mtime > KEPT_SECONDS:
+                    file.unlink()
+                else:
+                    size += max(SMALLEST, told.st_size)
+            except OSError:
+                continue  # read and removed meanwhile
+        return size
+
+    def counted(self, before: int, found: int) -> None:
+        """Take what a sweep found; what was kept since it began, when ``size`` was ``before``, counts beside it."""
+        self.size = found + self.size - before
+
+    def _files(self) -> Iterator[Path]:
+        return (file for file in self.folder.rglob("*") if file.is_file())
