@@ -3,6 +3,9 @@
 gradio's own sweep walks over a set that uploads change, and ends for good when they do.
 """
 
+import os
+import shutil
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +13,8 @@ from pathlib import Path
 from magtfnet.service.limits import MEBIBYTE
 from magtfnet.service.problems import ProblemError
 
+PREFIX = "magtfnet-page-"
+"""Begins the folder's name; the number of its process follows."""
 KEPT_SECONDS = 600
 """How long a file is kept for playing it; the folder goes when the service ends."""
 SWEEP_SECONDS = 60
@@ -74,3 +79,30 @@ class Kept:
 
     def _files(self) -> Iterator[Path]:
         return (file for file in self.folder.rglob("*") if file.is_file())
+
+
+def remove_abandoned(parent: Path) -> None:
+    """Remove what processes of the same user left there that were killed before they could.
+
+    Where processes cannot be asked for by their number without harm (Windows), nothing is removed.
+    """
+    if sys.platform == "win32":
+        return
+    for folder in parent.glob(f"{PREFIX}*-*"):
+        number = folder.name.removeprefix(PREFIX).split("-")[0]
+        try:
+            own = folder.lstat().st_uid == os.getuid() and not folder.is_symlink()
+        except OSError:  # another process removes it too
+            continue
+        if own and number.isdecimal() and not _alive(int(number)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True

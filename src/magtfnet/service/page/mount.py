@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse
 
 from magtfnet.errors import MissingExtraError
-from magtfnet.service.kept import Kept
+from magtfnet.service.kept import PREFIX, Kept, remove_abandoned
 from magtfnet.service.limits import MEBIBYTE
 from magtfnet.service.state import State
 
@@ -54,7 +54,8 @@ def _prepare_gradio() -> str:
     """
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-    folder = tempfile.mkdtemp(prefix="magtfnet-page-")
+    remove_abandoned(Path(tempfile.gettempdir()))
+    folder = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-")
     os.environ["GRADIO_TEMP_DIR"] = folder
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
