@@ -13,7 +13,7 @@ from scripted_engine import LoudnessEngine
 from magtfnet import ConfigError, EmotionRecognizer, ServiceError
 from magtfnet.config import AudioConfig
 from magtfnet.service.limits import Limits, parse_limits
-from magtfnet.service.logs import JsonLines
+from magtfnet.service.logs import JsonLines, is_news
 from magtfnet.service.models import Models, Served
 from magtfnet.service.problems import KINDS, ProblemError
 from magtfnet.service.tokens import Token
@@ -327,3 +327,23 @@ def test_logs_are_json_without_anything_that_was_sent(wav, caplog):
 
 def test_every_kind_has_a_status_and_a_sentence():
     assert all(400 <= kind.status <= 503 and kind.title.endswith(".") for kind in KINDS.values())
+
+
+def test_of_what_libraries_say_only_who_said_it_is_written():
+    said = logging.LogRecord(
+        "python_multipart.multipart", logging.WARNING, "a.py", 1, "saw %s", ("call.wav",), None
+    )
+    line = json.loads(JsonLines().format(said))
+    assert (line["event"], line["level"]) == ("told by python_multipart.multipart", "warning")
+    assert "call.wav" not in str(line)
+    refused = logging.LogRecord(
+        "uvicorn.error",
+        logging.ERROR,
+        "a.py",
+        1,
+        "ASGI callable returned without completing handshake.",
+        (),
+        None,
+    )
+    assert is_news(said)
+    assert not is_news(refused)

@@ -10,17 +10,19 @@ from datetime import UTC, datetime
 from types import TracebackType
 
 LOGGER = logging.getLogger("magtfnet.service")
+REFUSED_STREAM = "ASGI callable returned without completing handshake"
+"""What uvicorn says where a handshake is answered with a problem."""
 
 
 class JsonLines(logging.Formatter):
-    """A JSON object a record."""
+    """A JSON object a record; of a library's record its logger alone, since its message may quote a client."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
         told = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
-            "event": getattr(record, "event", record.getMessage()),
+            "event": getattr(record, "event", f"told by {record.name}"),
             **getattr(record, "values", {}),
         }
         if record.exc_info and record.exc_info[1] is not None:
@@ -42,12 +44,16 @@ def where(error: BaseException) -> str:
     return f"{type(error).__name__}{place}"
 
 
+def is_news(record: logging.LogRecord) -> bool:
+    """Tell whether a record is worth a line: that a stream was refused is told by the service itself."""
+    return not str(record.msg).startswith(REFUSED_STREAM)
+
+
 def write_to_stderr() -> None:
-    """Send the service's and uvicorn's records to stderr."""
+    """Send the service's records, and the warnings of every library, to stderr."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
-    for name, level in (("magtfnet.service", logging.INFO), ("uvicorn", logging.WARNING)):
-        logger = logging.getLogger(name)
-        logger.handlers[:] = [handler]
-        logger.setLevel(level)
-        logger.propagate = False
+    handler.addFilter(is_news)
+    logging.getLogger().handlers[:] = [handler]
+    logging.getLogger().setLevel(logging.WARNING)
+    LOGGER.setLevel(logging.INFO)
