@@ -61,15 +61,17 @@ class DrainingServer(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, state: State) -> None:
         super().__init__(config)
         self.state = state
+        self._signalled = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._draining: asyncio.Task[None] | None = None
         self._sweeping: asyncio.Task[None] | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to drain; a second signal ends at once."""
-        if self.state.draining.is_set():
+        if self._signalled:  # the event is set by the loop, perhaps later than the second signal comes
             self.should_exit = self.force_exit = True
             return
+        self._signalled = True
         log(
             "draining",
             signal=signal.Signals(sig).name,
