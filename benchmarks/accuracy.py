@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.model_selection import GroupKFold, StratifiedKFold
 
-from magtfnet.audio import Waveform, read_audio
-from magtfnet.audio.augment import at_speed, with_noise
+from magtfnet.audio import read_audio
+from magtfnet.audio.augment import CHANGES
 from magtfnet.audio.prepare import prepare
 from magtfnet.classical.functionals_kernel_ridge import fit_kernel_ridge
 from magtfnet.config import AudioConfig, FeatureConfig
@@ -31,12 +31,8 @@ DIVISIONS = 3
 RIDGE, GAMMA = 0.1, 1.0
 
 Floats = npt.NDArray[np.float64]
-Speeds = (0.92, 1.08)
-COPIES: dict[str, Callable[[Waveform, int], Waveform]] = {
-    "plain": lambda waveform, number: waveform,
-    **{f"speed {f}": lambda waveform, number, f=f: at_speed(waveform, f) for f in Speeds},
-    "noise": lambda waveform, number: with_noise(waveform, np.random.default_rng(number)),
-}
+PLAYED = (None, "slower", "faster")
+"""Copies at three speeds; None is the recording as it is."""
 GROUPS = {
     "log-Mel bands": ("log_mel_",),
     "cepstrum": ("mfcc_", "voiced_mfcc_"),
@@ -54,7 +50,7 @@ class Task:
         utterances: of the part.
         classes: of each (N,).
         apart: whether inner folds keep speakers apart.
-        features: by copy, the functionals of every utterance (N, F).
+        features: by change, of all there are and of none, the functionals of every utterance (N, F).
         paper: the paper's functionals (N, 24).
     """
 
@@ -62,7 +58,7 @@ class Task:
     utterances: Sequence[Utterance]
     classes: npt.NDArray[np.int64]
     apart: bool
-    features: dict[str, Floats]
+    features: dict[str | None, Floats]
     paper: Floats
 
     def divisions(self) -> list[list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]]:
@@ -83,26 +79,25 @@ def levers(names: Sequence[str]) -> dict[str, Lever]:
     """Return the rows of the table by their titles."""
     rows: dict[str, Lever] = {
         "the paper's 24 functionals": lambda task: ([task.paper], [task.paper]),
-        "extended functionals": lambda task: ([task.features["plain"]], [task.features["plain"]]),
+        "extended functionals": lambda task: ([task.features[None]], [task.features[None]]),
     }
     for title, starts in GROUPS.items():
         kept = np.array([not name.startswith(starts) for name in names])
         rows[f"extended without {title}"] = lambda task, kept=kept: (
-            [task.features["plain"][:, kept]],
-            [task.features["plain"][:, kept]],
+            [task.features[None][:, kept]],
+            [task.features[None][:, kept]],
         )
-    played = ["plain", *(f"speed {f}" for f in Speeds)]
     rows["extended, copies at 0.92 and 1.08 times the speed"] = lambda task: (
-        [task.features[copy] for copy in played],
-        [task.features["plain"]],
+        [task.features[change] for change in PLAYED],
+        [task.features[None]],
     )
     rows["the same, and a copy with noise"] = lambda task: (
         list(task.features.values()),
-        [task.features["plain"]],
+        [task.features[None]],
     )
     rows["the same, predicted at all three speeds"] = lambda task: (
         list(task.features.values()),
-        [task.features[copy] for copy in played],
+        [task.features[change] for change in PLAYED],
     )
     return rows
 
@@ -115,8 +110,8 @@ def main(protocol_files: Path, corpora: Path) -> None:
         corpus = load_corpus(name, corpora / name)
         fold = protocols.folds_from(corpus, file=protocol_files / f"emobox_{name}")[0]
         part = [*fold.train, *fold.validation]
-        features = {copy: _functionals(part, front_end, change) for copy, change in COPIES.items()}
-        paper = _functionals(part, FrontEnd(), COPIES["plain"])
+        features = {change: _functionals(part, front_end, change) for change in (None, *CHANGES)}
+        paper = _functionals(part, FrontEnd())
         classes = _classes(corpus, part)
         if name == "emodb":
             tasks.append(Task(f"{title}, speakers shared", part, classes, False, features, paper))
@@ -137,15 +132,15 @@ def main(protocol_files: Path, corpora: Path) -> None:
     PAGE.write_text("\n".join((f"{before}{BEGIN}\n", *lines, f"\n{END}{after}")), encoding="utf-8")
 
 
-def _functionals(
-    part: Sequence[Utterance], front_end: FrontEnd, change: Callable[[Waveform, int], Waveform]
-) -> Floats:
+def _functionals(part: Sequence[Utterance], front_end: FrontEnd, change: str | None = None) -> Floats:
     rows = []
     for number, utterance in enumerate(part):
         waveform = prepare(
             read_audio(utterance.path, start=utterance.start, end=utterance.end), AudioConfig()
         )
-        rows.append(front_end.extract(change(waveform, number)).functionals[0].double().numpy())
+        if change is not None:
+            waveform = CHANGES[change](waveform, np.random.default_rng(number))
+        rows.append(front_end.extract(waveform).functionals[0].double().numpy())
     return np.stack(rows)
 
 

@@ -11,6 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from pydantic import Field
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from magtfnet.classical.protocol import Best, ClassicalSystem, Floats, register_classical, softmax
 from magtfnet.config import Settings, validated
@@ -18,7 +21,6 @@ from magtfnet.training.batches import TrainingData
 
 OUTERMOST = 4.0
 """In deviations: a functional further out is an outlier, and counts as this."""
-CONSTANT = 1e-8
 
 
 class KernelRidgeConfig(Settings):
@@ -29,52 +31,34 @@ class KernelRidgeConfig(Settings):
     sharpness: tuple[float, ...] = Field((2.0, 4.0, 8.0), min_length=1)
 
 
-class KernelRidge(NamedTuple):
+class Machine(NamedTuple):
     """A fitted machine.
 
     Args:
-        mean: of each feature (F,).
-        deviation: of each feature (F,).
-        vectors: standardised training vectors (N, F).
-        weights: of each training vector for each class (N, K).
+        pipeline: scikit-learn's, from functionals to what a class stands above its prior.
         prior: share of each class (K,).
-        gamma: width.
     """
 
-    mean: Floats
-    deviation: Floats
-    vectors: Floats
-    weights: Floats
+    pipeline: Pipeline
     prior: Floats
-    gamma: float
 
     def scores(self, vectors: Floats) -> Floats:
         """Return (M, K): near 1 for the class, near 0 for others."""
-        scores: Floats = (
-            kernel(standardized(vectors, self.mean, self.deviation), self.vectors, self.gamma) @ self.weights
-        )
-        return scores + self.prior
+        scores: Floats = self.pipeline.predict(vectors) + self.prior
+        return scores
 
 
-def fit_kernel_ridge(vectors: Floats, classes: Floats, ridge: float, gamma: float) -> KernelRidge:
+def fit_kernel_ridge(vectors: Floats, classes: Floats, ridge: float, gamma: float) -> Machine:
     """Return the machine that fits one-hot ``classes`` (N, K) on ``vectors`` (N, F) in the closed form."""
-    mean, deviation = vectors.mean(axis=0), vectors.std(axis=0)
-    deviation = np.where(deviation > CONSTANT, deviation, 1.0)
-    inside, prior = standardized(vectors, mean, deviation), classes.mean(axis=0)
-    gram = kernel(inside, inside, gamma) + ridge * np.eye(len(inside))
-    return KernelRidge(mean, deviation, inside, np.linalg.solve(gram, classes - prior), prior, gamma)
+    regression = KernelRidge(alpha=ridge, kernel="rbf", gamma=gamma / 2 / vectors.shape[1])
+    pipeline = make_pipeline(StandardScaler(), FunctionTransformer(cut_off), regression)
+    prior = classes.mean(axis=0)
+    return Machine(pipeline.fit(vectors, classes - prior), prior)
 
 
-def standardized(vectors: Floats, mean: Floats, deviation: Floats) -> Floats:
-    """Return vectors in deviations from the mean, cut off at ``OUTERMOST``."""
-    return np.clip((vectors - mean) / deviation, -OUTERMOST, OUTERMOST)
-
-
-def kernel(left: Floats, right: Floats, gamma: float) -> Floats:
-    """Return exp(-gamma / 2 times the mean squared difference of the features), (M, N)."""
-    squares = np.mean(left**2, axis=1)[:, None] + np.mean(right**2, axis=1)
-    values: Floats = np.exp(-0.5 * gamma * (squares - 2.0 * (left @ right.T) / left.shape[1]))
-    return values
+def cut_off(deviations: Floats) -> Floats:
+    """Return standardised functionals, those further out than ``OUTERMOST`` there."""
+    return np.clip(deviations, -OUTERMOST, OUTERMOST)
 
 
 class FunctionalsKernelRidge(ClassicalSystem):
@@ -95,16 +79,16 @@ class FunctionalsKernelRidge(ClassicalSystem):
         vectors = np.concatenate([functionals_of(copy) for copy in copies])
         classes = np.tile(np.eye(num_classes)[training.targets.numpy()], (len(copies), 1))
         held_out = functionals_of(validation)
-        best: Best[tuple[KernelRidge, float, float]] = Best(validation.targets.tolist())
+        best: Best[tuple[Machine, float, float, float]] = Best(validation.targets.tolist())
         for ridge, gamma in product(self.config.ridges, self.config.gammas):
             machine = fit_kernel_ridge(vectors, classes, ridge, gamma)
             scores = machine.scores(held_out)
             for sharpness in self.config.sharpness:
-                best.offer((machine, ridge, sharpness), softmax(sharpness * scores))
-        self.machine, ridge, self.sharpness = best.candidate
+                best.offer((machine, ridge, gamma, sharpness), softmax(sharpness * scores))
+        self.machine, ridge, gamma, self.sharpness = best.candidate
         return {
             "ridge": ridge,
-            "gamma": self.machine.gamma,
+            "gamma": gamma,
             "sharpness": self.sharpness,
             "validation_WA": best.score[0],
         }
@@ -116,7 +100,9 @@ class FunctionalsKernelRidge(ClassicalSystem):
     @property
     def num_parameters(self) -> int:
         """The training vectors, their weights, means and deviations."""
-        return sum(value.size for value in self.machine[:5])
+        scaler, _, regression = (step for _, step in self.machine.pipeline.steps)
+        learnt = (scaler.mean_, scaler.scale_, regression.X_fit_, regression.dual_coef_, self.machine.prior)
+        return sum(value.size for value in learnt)
 
 
 def functionals_of(data: TrainingData) -> Floats:

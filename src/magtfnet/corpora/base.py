@@ -242,6 +242,26 @@ def list_folder(root: Path, expected: str) -> list[Path]:
     return sorted(entry for entry in root.iterdir() if not entry.name.startswith("."))
 
 
+def in_folders(
+    root: Path, expected: str, belongs: Callable[[str], bool], otherwise: str
+) -> Iterator["Path | LeftOut"]:
+    """Yield the files of ``root`` and of its folders whose names belong, in order; of other folders that they do not.
+
+    Args:
+        root: what is listed.
+        expected: what was expected there, for the message.
+        belongs: whether a folder of this name is looked into.
+        otherwise: what is said of one that is not.
+    """
+    for entry in list_folder(root, expected):
+        if not entry.is_dir():
+            yield entry
+        elif belongs(entry.name):
+            yield from list_folder(entry, expected)
+        else:
+            yield LeftOut(entry, otherwise)
+
+
 def unwrapped(root: Path, expected: str, belongs: Callable[[str], bool]) -> Path:
     """Return the folder that holds entries whose names belong: ``root``, or one that archives wrap it in.
 

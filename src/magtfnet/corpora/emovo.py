@@ -13,7 +13,7 @@ from magtfnet.corpora.base import (
     Foreign,
     LeftOut,
     Utterance,
-    list_folder,
+    in_folders,
     register_corpus,
     unwrapped,
 )
@@ -52,13 +52,10 @@ def read_emovo(root: Path) -> Iterator[Utterance | LeftOut]:
     root = unwrapped(
         root, INFO.source, lambda name: bool(SPEAKER.fullmatch(name) or FILE_NAME.fullmatch(name))
     )
-    for entry in list_folder(root, INFO.source):
-        if not entry.is_dir():
-            yield _utterance(entry)
-        elif SPEAKER.fullmatch(entry.name):
-            yield from map(_utterance, list_folder(entry, INFO.source))
-        else:
-            yield LeftOut(entry, "a folder of no speaker")
+    for found in in_folders(
+        root, INFO.source, lambda name: bool(SPEAKER.fullmatch(name)), "a folder of no speaker"
+    ):
+        yield found if isinstance(found, LeftOut) else _utterance(found)
 
 
 def _utterance(path: Path) -> Utterance | LeftOut:

@@ -18,7 +18,7 @@ from magtfnet.corpora.base import (
     Foreign,
     LeftOut,
     Utterance,
-    list_folder,
+    in_folders,
     register_corpus,
     unwrapped,
 )
@@ -56,13 +56,14 @@ def read_tess(root: Path) -> Iterator[Utterance | LeftOut]:
     root = unwrapped(
         root, INFO.source, lambda name: bool(FOLDER.fullmatch(name) or FILE_NAME.fullmatch(name))
     )
-    for entry in list_folder(root, INFO.source):
-        if not entry.is_dir():
-            yield _utterance(entry)
-        elif FOLDER.fullmatch(entry.name):
-            yield from map(_utterance, list_folder(entry, INFO.source))
-        else:
-            yield LeftOut(entry, "a folder of no speaker and emotion")
+    for found in in_folders(
+        root, INFO.source, lambda name: bool(FOLDER.fullmatch(name)), "a folder of no speaker and emotion"
+    ):
+        yield found if isinstance(found, LeftOut) else _utterance(found)
+
+
+def _is_folder(name: str) -> bool:
+    return bool(FOLDER.fullmatch(name))
 
 
 def _utterance(path: Path) -> Utterance | LeftOut:

@@ -48,12 +48,16 @@ class PowerSpectrum(nn.Module):
     def forward(self, waveforms: Tensor, lengths: Tensor) -> Tensor:
         """Map waveforms (B, S), the first ``lengths`` (B,) samples real, to power (B, T, n_fft // 2 + 1)."""
         samples = real_samples(waveforms.to(self.window.dtype), lengths)
-        frames = centred_frames(samples, self.config.n_fft, self.config.hop_length) * self.window
-        if torch.onnx.is_in_onnx_export():
-            return power_by_products(frames)
-        spectrum = torch.fft.rfft(frames)
-        power: Tensor = spectrum.real.square() + spectrum.imag.square()
-        return power
+        return power_of(centred_frames(samples, self.config.n_fft, self.config.hop_length) * self.window)
+
+
+def power_of(frames: Tensor) -> Tensor:
+    """Return |DFT|^2 of real frames (..., n) at the frequencies up to half the rate, (..., n // 2 + 1)."""
+    if torch.onnx.is_in_onnx_export():
+        return power_by_products(frames)
+    spectrum = torch.fft.rfft(frames)
+    power: Tensor = spectrum.real.square() + spectrum.imag.square()
+    return power
 
 
 def centred_frames(samples: Tensor, frame_length: int, hop_length: int) -> Tensor:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from magtfnet.features.exportable import dft_by_products
-from magtfnet.features.frames import centred_frames, num_frames, real
+from magtfnet.features.frames import centred_frames, num_frames, power_of, real
 
 LOWEST_HZ, HIGHEST_HZ = 60.0, 600.0
 OCTAVE_COST = 0.025
@@ -111,13 +111,7 @@ class Voice(nn.Module):
 
 def _power(frames: Tensor) -> Tensor:
     """Return |DFT|^2 of frames (..., n) with n zeros behind them, (..., n + 1)."""
-    padded = nn.functional.pad(frames, (0, frames.shape[-1]))
-    if torch.onnx.is_in_onnx_export():
-        real_part, imaginary = dft_by_products(padded)
-        return real_part.square() + imaginary.square()
-    spectrum = torch.fft.rfft(padded)
-    power: Tensor = spectrum.real.square() + spectrum.imag.square()
-    return power
+    return power_of(nn.functional.pad(frames, (0, frames.shape[-1])))
 
 
 def _autocorrelation(power: Tensor) -> Tensor:

@@ -49,6 +49,13 @@ REFUSED = responses(
 def routes(state: State) -> APIRouter:
     """Return the addresses of a service."""
     router = APIRouter()
+    _add_recordings(router, state)
+    _add_facts(router, state)
+    return router
+
+
+def _add_recordings(router: APIRouter, state: State) -> None:
+    """Add what recordings are sent to."""
 
     @router.post("/v1/predict", response_model=PredictionAnswer, responses=REFUSED, openapi_extra=BODY)
     async def predict(request: Request, model: ModelName = None) -> PredictionAnswer:
@@ -117,6 +124,10 @@ def routes(state: State) -> APIRouter:
         state.metrics.audio.labels("/v1/timeline").inc(told)
         return Response(body, media_type=MEDIA_TYPES[format])
 
+
+def _add_facts(router: APIRouter, state: State) -> None:
+    """Add what tells of the service."""
+
     @router.get("/v1/models", response_model=ModelsAnswer, responses=responses("unauthorized", "draining"))
     async def models() -> ModelsAnswer:
         """List the models that are served; the default is heard where none is named."""
@@ -148,8 +159,6 @@ def routes(state: State) -> APIRouter:
     async def metrics() -> Response:
         """Tell counts and times in Prometheus's text format."""
         return Response(state.metrics.text(), media_type=MEDIA_TYPE)
-
-    return router
 
 
 def _written(told: Timeline, model: str, format: Format) -> tuple[float, bytes]:

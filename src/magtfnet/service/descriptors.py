@@ -1,6 +1,6 @@
 """Open files that the system allows: as many as there may be connections, and some more."""
 
-import resource
+import sys
 
 from magtfnet.errors import ServiceError
 
@@ -11,9 +11,15 @@ OTHERS = 128
 def allow_files(connections: int) -> None:
     """Raise the soft limit of open files to what so many connections need.
 
+    Windows has no such limit.
+
     Raises:
         ServiceError: the system allows fewer.
     """
+    if sys.platform == "win32":
+        return
+    import resource
+
     needed = connections + OTHERS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < needed:

@@ -33,8 +33,8 @@ class Work:
         self._let_go = 0  # streams that stopping does not wait for
         self.bodies = 0  # of recordings that are being received
         self._seconds = 0.1  # mean time of a recording
-        self._hearing: dict[object, float] = {}  # when each job that a thread has began
-        self._recordings: dict[object, float] = {}  # the same of recordings alone
+        self._hearing: set[object] = set()  # the jobs that threads have
+        self._recordings: dict[object, float] = {}  # of them recordings, and when each began
         self._closed = False
         self._threads = ThreadPoolExecutor(limits.workers, thread_name_prefix="hearing")
 
@@ -162,18 +162,18 @@ class Work:
 class _Job(Generic[R]):
     """A function that a thread is to run once; where it is not to be run any more, what it holds is let go."""
 
-    def __init__(self, function: Callable[[], R], hearing: dict[object, float]) -> None:
+    def __init__(self, function: Callable[[], R], hearing: set[object]) -> None:
         self._function: Callable[[], R] | None = function
         self._hearing = hearing
 
     def __call__(self) -> R:
         assert self._function is not None
-        self._hearing[self] = time.perf_counter()
+        self._hearing.add(self)
         try:
             return self._function()
         finally:
             self._function = None
-            del self._hearing[self]
+            self._hearing.remove(self)
 
     def let_go(self) -> None:
         """Forget the function."""

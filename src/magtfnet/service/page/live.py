@@ -7,7 +7,7 @@ import numpy as np
 
 from magtfnet.audio.blocks import open_recording
 from magtfnet.audio.io import MIN_DURATION
-from magtfnet.audio.prepare import BLOCK_SECONDS
+from magtfnet.audio.prepare import BLOCK_SECONDS, mix_down
 from magtfnet.audio.resample import ResampledStream
 from magtfnet.audio.waveform import Samples, Waveform
 from magtfnet.errors import DurationError
@@ -108,8 +108,8 @@ class Live:
         for event in self._stream.push(block.samples):
             if isinstance(event, Window):
                 self.last = event
-        mono = block.samples if block.samples.ndim == 1 else block.samples.mean(axis=0)
-        self._parts.append(self._kept.push(mono.astype(np.float32)))
+        mono = mix_down(block, self.recognizer.engine.audio.channels, "recording")
+        self._parts.append(self._kept.push(mono.samples))
 
     def _whole(self) -> Waveform:
         if self._kept is None or self.seconds < MIN_DURATION:
