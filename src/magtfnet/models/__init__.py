@@ -1,6 +1,6 @@
 """Features in, logits out. Models are found by name; none reaches a file."""
 
-from magtfnet.models import magtf_net  # noqa: F401  (importing a model registers it)
+from magtfnet.models import fisher_discriminant, magtf_net  # noqa: F401  (importing a model registers it)
 from magtfnet.models.baselines import (  # noqa: F401
     acrnn_3d,
     cnn_blstm,

@@ -18,10 +18,12 @@ from magtfnet.config import TrainingConfig
 from magtfnet.errors import RunDirectoryError
 from magtfnet.features import Standardizer
 from magtfnet.models import Model
+from magtfnet.models.fisher_discriminant import FisherDiscriminant
 from magtfnet.progress import Progress, silent
 from magtfnet.training.batches import TrainingData
 from magtfnet.training.checkpoint import DAMAGED, load_checkpoint, save_checkpoint
 from magtfnet.training.epoch_loop import Epoch, EpochLoop
+from magtfnet.training.fisher_discriminant import solve
 from magtfnet.training.optimizers import make_optimizer, restore
 from magtfnet.training.resident import ResidentData
 from magtfnet.training.steps import CapturedStep, Learner, PlainStep, Step, can_be_recorded
@@ -93,6 +95,8 @@ def fit(
         DivergenceError: the loss is no longer a number.
         RunDirectoryError: the checkpoint is damaged.
     """
+    if isinstance(model, FisherDiscriminant):
+        return _solved(model, standardizer, training, validation, config, seed, on_epoch, progress)
     model.to(device)
     standardizer.to(device)
     recorded = can_be_recorded(model, training, device)
@@ -119,6 +123,28 @@ def fit(
     model.load_state_dict(result.best_weights)
     model.to("cpu").eval()
     standardizer.to("cpu")
+    return result
+
+
+def _solved(
+    model: FisherDiscriminant,
+    standardizer: Standardizer,
+    training: TrainingData,
+    validation: TrainingData | None,
+    config: TrainingConfig,
+    seed: int,
+    on_epoch: OnEpoch,
+    progress: Progress,
+) -> FitResult:
+    """Solve for a model that has no epochs; its history is one row."""
+    start, result = time.perf_counter(), FitResult()
+    solve(model, standardizer, training, seed=seed, progress=progress)
+    loop = EpochLoop(model.eval(), standardizer, config, torch.device("cpu"))
+    row = {"epoch": 1, "train_loss": loop.evaluate(training, 1)["validation_loss"]}
+    if validation is not None:
+        row |= loop.evaluate(validation, 1)
+    result.take(row | {"seconds": time.perf_counter() - start}, model)
+    on_epoch(result.history[-1])
     return result
 
 

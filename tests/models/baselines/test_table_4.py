@@ -8,8 +8,9 @@ from torch.nn import functional
 
 from magtfnet import ConfigError, create_model
 from magtfnet.models.baselines.densenet_gru import DenseLayer
-from magtfnet.models.baselines.tim_net import TemporalAwareBlock, cosines
+from magtfnet.models.baselines.tim_net import TemporalAwareBlock
 from magtfnet.models.blocks.attentive_pooling import AttentivePooling
+from magtfnet.models.blocks.cosines import cosines
 from magtfnet.models.blocks.delta import delta
 from magtfnet.models.blocks.real_batch_norm import RealBatchNorm
 

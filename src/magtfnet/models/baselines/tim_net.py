@@ -5,7 +5,6 @@ speech emotion recognition", ICASSP 2023. The paper's input is 39 MFCC; here the
 standardised log-Mel frames, the first 39 of 40, at our frame rate of 10 ms instead of 12.5 ms.
 """
 
-import math
 from typing import Any
 
 import torch
@@ -15,6 +14,7 @@ from torch.nn import functional
 
 from magtfnet.config import Settings, validated
 from magtfnet.models.blocks.blstm import reverse
+from magtfnet.models.blocks.cosines import cosines
 from magtfnet.models.blocks.real_batch_norm import RealBatchNorm
 from magtfnet.models.masking import masked_mean, valid_frames, zero_padding
 from magtfnet.models.precision import at_least_float32
@@ -108,14 +108,6 @@ class TIMNet(Model):
         fused = torch.einsum("n,nbc->bc", self.fusion, torch.stack(spans))
         logits: Tensor = self.classifier(fused)
         return logits
-
-
-def cosines(bands: int, cepstra: int) -> Tensor:
-    """Return the orthonormal cosine transform (type II) of ``bands`` to the first ``cepstra``, (bands, cepstra)."""
-    places = (torch.arange(bands, dtype=torch.float64) + 0.5).unsqueeze(1)
-    basis = torch.cos(math.pi / bands * places * torch.arange(cepstra)) * math.sqrt(2 / bands)
-    basis[:, 0] /= math.sqrt(2)
-    return basis.float()
 
 
 @register_model

@@ -1,0 +1,120 @@
+"""A Fisher discriminant is solved for: as scikit-learn's is, on a corpus that can be learnt, with a class missing."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import softmax
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+from magtfnet import load_config, protocols
+from magtfnet.experiments.training_run import DevelopmentParts, learn, part_data, prepare_training
+from magtfnet.models.fisher_discriminant import FisherDiscriminantConfig
+from magtfnet.recognizer.bundle import build
+from magtfnet.training.fisher_discriminant import ABSENT, linear_discriminant, temperature
+from magtfnet.training.seeding import seeded
+
+CONFIG = load_config(
+    overrides=["model.name=fisher_discriminant", "model.num_components=4", 'training.copies=["noise"]']
+)
+
+
+@pytest.fixture(scope="module")
+def prepared(synthetic, tmp_path_factory):
+    split = protocols.speaker_dependent_8_1_1(synthetic, seed=0)[0]
+    return split, prepare_training(synthetic, synthetic, CONFIG, cache=tmp_path_factory.mktemp("features"))
+
+
+def solved(prepared, corpus, seed=0):
+    split, store = prepared
+    with seeded(seed):
+        model, standardizer = build(len(corpus.labels), CONFIG.audio, CONFIG.features, CONFIG.model)
+    parts = DevelopmentParts(store, split.train, split.validation, corpus.labels)
+    rows = []
+    result = learn(
+        model, standardizer, parts, CONFIG, seed=seed, device=torch.device("cpu"), on_epoch=rows.append
+    )
+    assert rows == result.history
+    return model, standardizer, result
+
+
+def test_it_learns_and_has_one_row_of_history(prepared, synthetic):
+    _, _, result = solved(prepared, synthetic)
+    (row,) = result.history
+    assert (result.best_epoch, row["epoch"]) == (1, 1)
+    assert row["validation_WA"] >= 0.9
+    assert row["train_loss"] < 1.5 * np.log(len(synthetic.labels)), "sure, but not beyond all measure"
+    assert not any(value.requires_grad for value in result.best_weights.values())
+
+
+def test_the_seed_decides(prepared, synthetic):
+    first, again, other = (solved(prepared, synthetic, seed)[0] for seed in (0, 0, 1))
+    for name, value in first.state_dict().items():
+        assert torch.equal(value, again.state_dict()[name]), name
+    assert not torch.equal(first.fisher.means, other.fisher.means)
+
+
+def test_what_is_classified_is_standardised_and_weighed(prepared, synthetic):
+    model, standardizer, _ = solved(prepared, synthetic)
+    split, store = prepared
+    training = part_data(store, split.train, synthetic.labels)
+    batch = standardizer(training.batch(range(len(training)))[0])
+    with torch.no_grad():
+        fisher = model.fisher(batch.log_mel, batch.lengths)
+        told = model.weighed(fisher, batch.functionals)
+    squares = told.square().sum(dim=1).mean()
+    assert squares == pytest.approx(
+        1.0, abs=0.25
+    )  # 0.3 of one and 0.7 of the other, but for what was cut off
+    assert told[:, : fisher.shape[1]].square().sum(dim=1).mean() == pytest.approx(0.3, abs=0.1)
+
+
+def test_the_discriminant_is_scikit_learns():
+    generator = np.random.default_rng(0)
+    classes = generator.integers(0, 3, 90)
+    vectors = generator.normal(size=(90, 8)) + 0.5 * classes[:, None] * generator.normal(size=8)
+    balanced = np.concatenate([np.flatnonzero(classes == k)[:20] for k in range(3)])
+    vectors, classes = vectors[balanced], classes[balanced]
+    config = FisherDiscriminantConfig(num_classes=3, shrinkage=0.3)
+    weight, bias = linear_discriminant(vectors, classes, config)
+    scaled = LinearDiscriminantAnalysis(solver="lsqr", covariance_estimator=_Shrunk(0.3)).fit(
+        vectors, classes
+    )
+    expected = scaled.decision_function(vectors)
+    found = vectors @ weight.T + bias
+    np.testing.assert_allclose(found - found[:, :1], expected - expected[:, :1], atol=1e-8)
+
+
+class _Shrunk:
+    """The covariance of all vectors of a class, shrunk as the model's is: one amount for all classes."""
+
+    def __init__(self, shrinkage):
+        self.shrinkage = shrinkage
+
+    def fit(self, vectors):
+        covariance = np.cov(vectors.T, bias=True)
+        target = np.trace(covariance) / len(covariance) * np.eye(len(covariance))
+        self.covariance_ = (1 - self.shrinkage) * covariance + self.shrinkage * target
+        return self
+
+
+def test_a_class_without_utterances_is_never_told():
+    generator = np.random.default_rng(0)
+    classes = np.repeat([0, 2], 20)
+    vectors = generator.normal(size=(40, 3)) + classes[:, None]
+    weight, bias = linear_discriminant(vectors, classes, FisherDiscriminantConfig(num_classes=3))
+    assert bias[1] == ABSENT
+    assert set((vectors @ weight.T + bias).argmax(axis=1)) == {0, 2}
+
+
+@pytest.mark.parametrize("factor", [0.5, 3.0])
+def test_the_temperature_undoes_what_was_scaled(factor):
+    generator = np.random.default_rng(0)
+    logits = 2 * generator.normal(size=(20_000, 4))
+    classes = np.array([generator.choice(4, p=row) for row in softmax(logits, axis=1)])
+    assert temperature(factor * logits, classes) == pytest.approx(factor, rel=0.05)
+
+
+def test_where_all_are_told_right_the_temperature_has_an_end():
+    logits = np.eye(3)[np.arange(60) % 3]
+    told = softmax(logits / temperature(logits, np.arange(60) % 3), axis=1).max(axis=1)
+    np.testing.assert_allclose(1 - told, 2 / 3 / 61, rtol=0.05)
