@@ -62,10 +62,10 @@ def test_what_is_classified_is_standardised_and_weighed(prepared, synthetic):
         fisher = model.fisher(batch.log_mel, batch.lengths)
         told = model.weighed(fisher, batch.functionals)
     squares = told.square().sum(dim=1).mean()
-    assert squares == pytest.approx(
-        1.0, abs=0.25
-    )  # 0.3 of one and 0.7 of the other, but for what was cut off
-    assert told[:, : fisher.shape[1]].square().sum(dim=1).mean() == pytest.approx(0.3, abs=0.1)
+    assert squares == pytest.approx(1.0, abs=0.25)  # but for what was cut off
+    assert told[:, : fisher.shape[1]].square().sum(dim=1).mean() == pytest.approx(
+        model.config.fisher_share, abs=0.1
+    )
 
 
 def test_the_discriminant_is_scikit_learns():

@@ -30,7 +30,7 @@ class FisherDiscriminantConfig(Settings):
     span: int = Field(4, ge=1)
     num_features: int = Field(40, ge=1)
     num_components: int = Field(32, ge=1)
-    fisher_share: float = Field(0.3, gt=0, lt=1)
+    fisher_share: float = Field(0.5, gt=0, lt=1)
     outermost: float = Field(4.0, gt=0)
     num_directions: int = Field(600, ge=1)
     shrinkage: float = Field(0.2, gt=0, le=1)

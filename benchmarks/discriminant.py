@@ -1,0 +1,106 @@
+"""Settings of ``fisher_discriminant`` on validation data: the second table of docs/accuracy.md.
+
+``MAGTFNET_CORPORA=CORPORA python -m benchmarks.discriminant PROTOCOLS`` takes the training part of EmoBox's first fold
+of each corpus, as ``benchmarks/accuracy.py`` does, divides it once into five inner folds, and scores a model of each
+setting on every one of them by the package's own training. No test part is read. Some 20 minutes on one quiet core.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.model_selection import GroupKFold, StratifiedKFold
+
+from magtfnet.config import load_config
+from magtfnet.corpora import Corpus, Utterance, load_corpus, protocols
+from magtfnet.evaluation.metrics import confusion_matrix, unweighted_accuracy, weighted_accuracy
+from magtfnet.experiments.training_run import DevelopmentParts, learn, part_data, prepare_training
+from magtfnet.features import FeatureStore
+from magtfnet.recognizer.bundle import build
+from magtfnet.training.seeding import seeded
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "accuracy.md"
+BEGIN, END = "<!-- python -m benchmarks.discriminant writes from here -->", "<!-- to here: discriminant -->"
+INNER = 5
+ROWS: dict[str, tuple[str, ...]] = {
+    "the recipe": (),
+    "Fisher vectors' share 0.3": ("model.fisher_share=0.3",),
+    "hardly any Fisher vectors (share 0.001)": ("model.fisher_share=0.001",),
+    "hardly any functionals (share 0.999)": ("model.fisher_share=0.999",),
+    "16 components": ("model.num_components=16",),
+    "64 components": ("model.num_components=64",),
+    "shrinkage 0.1": ("model.shrinkage=0.1",),
+    "shrinkage 0.4": ("model.shrinkage=0.4",),
+    "300 directions": ("model.num_directions=300",),
+    "no copies": ("training.copies=[]",),
+}
+
+
+def main(protocol_files: Path, corpora: Path) -> None:
+    """Measure, print, and write the table into the page."""
+    titles = ("EMO-DB, speakers shared", "EMO-DB, speakers apart", "RAVDESS, speakers apart")
+    lines = [f"| setting | {' | '.join(f'{title}, WA / UA' for title in titles)} |", "|---|---|---|---|"]
+    for title, overrides in ROWS.items():
+        cells = []
+        for name, apart in (("emodb", False), ("emodb", True), ("ravdess", True)):
+            corpus = load_corpus(name, corpora / name)
+            fold = protocols.folds_from(corpus, file=protocol_files / f"emobox_{name}")[0]
+            part = [*fold.train, *fold.validation]
+            cells.append("{:.1f} / {:.1f}".format(*inner_scores(corpus, part, apart, overrides)))
+        lines.append(f"| {title} | {' | '.join(cells)} |")
+        sys.stdout.write(lines[-1] + "\n")
+        sys.stdout.flush()
+    page = PAGE.read_text(encoding="utf-8")
+    before, after = page.split(BEGIN)[0], page.split(END)[1]
+    PAGE.write_text("\n".join((f"{before}{BEGIN}\n", *lines, f"\n{END}{after}")), encoding="utf-8")
+
+
+def inner_scores(
+    corpus: Corpus, part: Sequence[Utterance], apart: bool, overrides: Sequence[str]
+) -> tuple[float, float]:
+    """Return WA and UA in percent over all inner folds of a part, each told by a model of the others."""
+    config = load_config(ROOT / "configs" / "accurate.toml", overrides)
+    store = prepare_training(corpus, part, config)
+    classes = np.array([corpus.labels.index(utterance.emotion) for utterance in part])
+    told = np.zeros_like(classes)
+    for learnt, held_out in _folds(part, classes, apart):
+        with seeded(0):
+            model, standardizer = build(len(corpus.labels), config.audio, config.features, config.model)
+        rest, asked = ([part[i] for i in indices] for indices in (learnt, held_out))
+        parts = DevelopmentParts(store, rest, asked, corpus.labels)
+        learn(model, standardizer, parts, config, seed=0, device=torch.device("cpu"))
+        told[held_out] = _answers(model, standardizer, store, asked, corpus)
+    confusion = confusion_matrix(classes.tolist(), told.tolist(), len(corpus.labels))
+    return 100 * weighted_accuracy(confusion), 100 * unweighted_accuracy(confusion)
+
+
+def _folds(
+    part: Sequence[Utterance], classes: npt.NDArray[np.int64], apart: bool
+) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+    if apart:
+        speakers = [utterance.speaker for utterance in part]
+        return list(GroupKFold(INNER, shuffle=True, random_state=0).split(classes, classes, speakers))
+    return list(StratifiedKFold(INNER, shuffle=True, random_state=0).split(classes, classes))
+
+
+@torch.inference_mode()
+def _answers(
+    model: torch.nn.Module,
+    standardizer: torch.nn.Module,
+    store: FeatureStore,
+    asked: Sequence[Utterance],
+    corpus: Corpus,
+) -> npt.NDArray[np.int64]:
+    batch, _ = part_data(store, asked, corpus.labels).batch(range(len(asked)))
+    inputs = standardizer(batch).inputs(("log_mel", "functionals"))
+    answers: npt.NDArray[np.int64] = model(**inputs).argmax(dim=-1).numpy()
+    return answers
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(os.environ["MAGTFNET_CORPORA"]))
