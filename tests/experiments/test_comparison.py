@@ -5,7 +5,7 @@ import json
 import pytest
 from tiny_model import TINY
 
-from magtfnet import UnknownNameError, load_config
+from magtfnet import Bundle, ConfigError, UnknownNameError, load_config
 from magtfnet.experiments.comparison import REFERENCE, compare, default_systems
 from magtfnet.experiments.comparison_report import report
 
@@ -93,3 +93,29 @@ def test_pretrained_systems_are_compared_with_their_weights(synthetic, tmp_path,
     )
     assert [system.name for system in found] == [REFERENCE, "wav2vec2_frozen"]
     assert found[1].num_bytes == 4 * found[1].parameters
+
+
+def test_a_recipe_brings_its_own_features_to_the_same_folds(synthetic, tmp_path, feature_cache):
+    recipe = load_config(
+        overrides=[
+            "model.name=fisher_discriminant",
+            "model.num_components=2",
+            'features.statistics=["mean"]',
+            'training.copies=["noise"]',
+            "protocol.name=speaker_dependent_8_1_1",
+        ]
+    )
+    out = tmp_path / "out"
+    found = compare(synthetic, [], out, CONFIG, recipes=[recipe], fold=0, cache=feature_cache, jobs=1)
+    assert [system.name for system in found] == [REFERENCE, "fisher_discriminant"]
+    tested = [[row.id for row in system.report.pooled.rows] for system in found]
+    assert tested[0] == tested[1]
+    run = out / "fisher_discriminant" / "fold_00_seed_0"
+    assert load_config(run / "config.toml").training.copies == ("noise",)
+    assert Bundle.load(run / "bundle").model.config.num_functionals == 12, "one statistic of each descriptor"
+
+
+def test_a_recipe_of_the_reference_is_refused(synthetic, tmp_path):
+    with pytest.raises(ConfigError, match="give it with --config instead"):
+        compare(synthetic, [], tmp_path / "out", CONFIG, recipes=[load_config()])
+    assert not (tmp_path / "out").exists()

@@ -33,6 +33,13 @@ def compare(
             help="NAME=DIR: a pretrained system and the folder of its checkpoint; it is compared too."
         ),
     ] = None,
+    recipes: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--recipe",
+            help="A TOML file that names a model, with its own features and training; it is compared too.",
+        ),
+    ] = None,
     protocol: Annotated[
         str | None,
         typer.Option(help="Who is tested; speaker_independent_k_fold unless the configuration says else."),
@@ -64,6 +71,7 @@ def compare(
     named = {"protocol.name": protocol, "protocol.file": folds_file}
     given = [f"{key}={str(value)!r}" for key, value in named.items() if value is not None]
     settings = load_config(config, [*given, *(overrides or [])])
+    with_recipes = [load_config(file) for file in recipes or []]
     checkpoints = named_paths("--weights", weights or [])
     RunDirectory(out).refuse_if_there(resume=resume)
     copy = load_corpus(corpus, root, mapping=labels, part=only, allow_incomplete=allow_incomplete)
@@ -83,6 +91,7 @@ def compare(
             seed=seed,
             fold=fold,
             weights=checkpoints,
+            recipes=with_recipes,
             resume=resume,
             cache=cache,
             jobs=jobs,
@@ -99,6 +108,7 @@ def compare(
     words += ["--folds-file PATH"] if settings.protocol.file else []
     words += [f"--models {models}"] if models else []
     words += [f"--weights {name}=DIR" for name in checkpoints]
+    words += [f"--recipe {file.name}" for file in recipes or []]
     words += [f"--fold {fold}"] if fold is not None else []
     words += [f"--only {only}"] if only else []
     words += [f"--seed {seed}"] if seed else []

@@ -17,6 +17,7 @@ from magtfnet.experiments.cross_validation import plan
 from magtfnet.experiments.run_directory import RunDirectory
 from magtfnet.experiments.training_run import TrainedRun, check_settings, prepare_training
 from magtfnet.experiments.trainings import Announce, Training, choose_workers, do_all
+from magtfnet.features import FeatureStore
 from magtfnet.recognizer import EmotionRecognizer
 
 REFERENCE = "magtf_net"
@@ -71,6 +72,7 @@ def compare(
     seed: int = 0,
     fold: int | None = None,
     weights: Mapping[str, Path] | None = None,
+    recipes: Sequence[ExperimentConfig] = (),
     resume: bool = False,
     cache: Path | None = None,
     jobs: int | None = None,
@@ -86,6 +88,7 @@ def compare(
         seed: of weights and of folds that are drawn.
         fold: this fold only.
         weights: folders of checkpoints, by the pretrained system that takes them.
+        recipes: systems with features and training of their own, all others having those of ``config``.
         resume: go on with what was begun there, with more systems where asked.
         cache: where features are kept; ``default_cache()`` where not given.
         jobs: trainings side by side; None lets a short trial decide.
@@ -99,11 +102,16 @@ def compare(
     given = {name: {"weights": str(folder)} for name, folder in (weights or {}).items()}
     names = list(dict.fromkeys([REFERENCE, *systems, *given]))
     configs = {name: _of(name, config, given.get(name, {})) for name in names}
+    configs |= {recipe.model.name: _on_the_same_folds(recipe, config) for recipe in recipes}
     for system_config in configs.values():
         check_settings(system_config, len(corpus.labels))
     directory = RunDirectory(out)
     directory.refuse_if_there(resume=resume)
-    store = prepare_training(corpus, corpus, configs[REFERENCE], cache=cache, progress=announce.progress)
+    stores: dict[object, FeatureStore] = {}
+    for each in configs.values():
+        if _inputs(each) not in stores:
+            features = prepare_training(corpus, corpus, each, cache=cache, progress=announce.progress)
+            stores[_inputs(each)] = features
     runs = plan(corpus, config, [seed], fold, duplicates=find_duplicates(corpus))
     facts = {
         "kind": "comparison",
@@ -114,13 +122,13 @@ def compare(
     }
     directory.open(configs[REFERENCE], facts, resume=resume)
     trainings = [
-        Training(corpus, run, out / name / run.name, configs[name], resume=True, store=store)
+        Training(corpus, run, out / name / run.name, each, resume=True, store=stores[_inputs(each)])
         for run in runs
-        for name in names
+        for name, each in configs.items()
     ]
     unfinished = sum(not RunDirectory(training.folder).complete for training in trainings)
     workers = choose_workers(configs[REFERENCE], len(corpus.labels), unfinished, jobs, announce)
-    done: dict[str, list[TrainedRun]] = {name: [] for name in names}
+    done: dict[str, list[TrainedRun]] = {name: [] for name in configs}
     for training, run in zip(trainings, do_all(trainings, workers, announce), strict=True):
         done[training.config.model.name].append(run)
     return [_compared(name, runs, corpus) for name, runs in done.items()]
@@ -129,6 +137,18 @@ def compare(
 def _of(name: str, config: ExperimentConfig, given: Mapping[str, str]) -> ExperimentConfig:
     overrides = config.model.overrides if name == REFERENCE else given
     return config.model_copy(update={"model": ModelConfig(name=name, **overrides)})
+
+
+def _on_the_same_folds(recipe: ExperimentConfig, config: ExperimentConfig) -> ExperimentConfig:
+    name = recipe.model.name
+    if name == REFERENCE:
+        raise ConfigError(f"a recipe of {name} is the comparison's own; give it with --config instead")
+    return recipe.model_copy(update={"protocol": config.protocol})
+
+
+def _inputs(config: ExperimentConfig) -> object:
+    """Return what decides which features a store must hold."""
+    return config.audio, config.features, config.training.copies
 
 
 def _compared(name: str, runs: Sequence[TrainedRun], corpus: Corpus) -> Compared:
