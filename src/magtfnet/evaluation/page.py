@@ -6,6 +6,7 @@ from typing import Any
 import jinja2
 
 from magtfnet.evaluation.aggregate import AggregateReport
+from magtfnet.evaluation.calibration import coverage_curve, expected_calibration_error
 from magtfnet.evaluation.figures import confusion_figure, learning_curve
 from magtfnet.evaluation.report import EvaluationReport
 from magtfnet.evaluation.wording import percent, percent_range, plus_minus
@@ -55,6 +56,15 @@ def report_page(
         ],
         confusion=confusion_figure(pooled),
         classes=_classes(pooled),
+        calibration_error=percent(expected_calibration_error(pooled)),
+        coverage=[
+            {
+                "threshold": f"{answered.threshold:.3f}",
+                "coverage": percent(answered.coverage),
+                "accuracy": percent(answered.accuracy),
+            }
+            for answered in coverage_curve(pooled)
+        ],
         curve=learning_curve(history) if history else "",
     )
 

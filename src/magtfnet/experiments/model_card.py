@@ -5,6 +5,7 @@ from typing import Any
 
 from magtfnet.corpora import CorpusInfo, Split
 from magtfnet.evaluation import EvaluationReport
+from magtfnet.evaluation.calibration import coverage_curve, expected_calibration_error
 from magtfnet.evaluation.wording import percent, percent_range
 
 
@@ -39,6 +40,8 @@ def model_card(
         f"| UA | {percent(report.unweighted_accuracy)} | {percent_range(interval)} |",
         f"| macro-F1 | {percent(report.per_class.macro_f1)} | |",
         "",
+        *_confidence(report),
+        "",
         f"{split.describe()}. {' '.join(_overlap(split, key) for key in ('speaker', 'sentence'))}",
         "",
         *(f"- {name}: {value}" for name, value in facts.items()),
@@ -50,6 +53,20 @@ def model_card(
         "",
     ]
     return "\n".join(lines)
+
+
+def _confidence(report: EvaluationReport) -> list[str]:
+    """Say how far to trust the probabilities."""
+    error = percent(expected_calibration_error(report))
+    rows = coverage_curve(report)
+    return [
+        f"Its probabilities are off by {error} % in the mean (expected calibration error, 15 bins). Where only those",
+        'of at least a threshold count as answers, the others being "not sure":',
+        "",
+        "| least probability | answered, % | WA of these, % |",
+        "|---|---|---|",
+        *(f"| {row.threshold:.3f} | {percent(row.coverage)} | {percent(row.accuracy)} |" for row in rows),
+    ]
 
 
 def _overlap(split: Split, key: str) -> str:

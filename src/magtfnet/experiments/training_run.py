@@ -270,6 +270,13 @@ def part_data(
     return TrainingData(store, [recording_of(utterance) for utterance in utterances], classes, changes)
 
 
+def _origin(model: Model, result: FitResult) -> str:
+    score = f"validation WA {100 * result.history[result.best_epoch - 1]['validation_WA']:.2f} %"
+    if model.solved:
+        return f"solved for in closed form ({score}; it chose nothing)"
+    return f"of epoch {result.best_epoch} of {len(result.history)}, chosen by {score}"
+
+
 def _versions() -> dict[str, Any]:
     known = environment()
     return {"python": known["python"], "versions": known["versions"]}
@@ -286,8 +293,7 @@ def _write_results(
     best = result.history[result.best_epoch - 1]
     facts = {
         "seed": bundle.provenance["seed"],
-        "weights": f"of epoch {result.best_epoch} of {len(result.history)}, chosen by validation WA "
-        f"({100 * best['validation_WA']:.2f} %)",
+        "weights": _origin(bundle.model, result),
         "trained on": f"{bundle.provenance['device']}, magtfnet {bundle.provenance['versions']['magtfnet']}",
     }
     parameters = sum(parameter.numel() for parameter in bundle.model.parameters())

@@ -44,6 +44,7 @@ class FisherDiscriminant(Model):
     """
 
     inputs = ("log_mel", "functionals")
+    solved = True
     fisher_mean: Tensor
     fisher_std: Tensor
 

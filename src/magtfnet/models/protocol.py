@@ -15,12 +15,14 @@ class Model(nn.Module):
     A model names in ``inputs`` the features that its ``forward`` takes as keywords beside ``lengths`` (B,):
     of ``log_mel`` (B, T, M), ``lld`` (B, T, L) and ``functionals`` (B, number of functionals). It returns
     logits (B, K). What stands beyond ``lengths`` never changes them. ``static_shapes`` says that no shape inside
-    depends on ``lengths`` on a GPU, so that a step can be recorded there.
+    depends on ``lengths`` on a GPU, so that a step can be recorded there; ``solved``, that its weights are solved for
+    and not learnt in epochs.
     """
 
     inputs: tuple[str, ...]
     config: BaseModel
     static_shapes: bool = True
+    solved: bool = False
 
 
 Builder = Callable[..., Model]

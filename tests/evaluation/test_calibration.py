@@ -1,0 +1,54 @@
+"""How sure and how right: by hand, and for a model that is as right as it is sure."""
+
+import numpy as np
+import pytest
+
+from magtfnet.evaluation import EvaluationReport
+from magtfnet.evaluation.calibration import COVERAGES, coverage_curve, expected_calibration_error
+from magtfnet.evaluation.page import report_page
+from magtfnet.evaluation.report import ScoredUtterance
+
+
+def report_of(confidences, right):
+    rows = [
+        ScoredUtterance(
+            str(i), None, "anger" if is_right else "fear", "anger", (confidence, 1 - confidence), "run"
+        )
+        for i, (confidence, is_right) in enumerate(zip(confidences, right, strict=True))
+    ]
+    return EvaluationReport(("anger", "fear"), tuple(rows))
+
+
+def test_the_error_by_hand():
+    report = report_of([0.9, 0.91, 0.6, 1.0], [True, False, True, True])
+    # bins of 1/15: 0.9 and 0.91 share one, where 0.5 are right; 0.6 and 1.0 have one each
+    expected = (abs(0.9 + 0.91 - 1) + abs(0.6 - 1) + abs(1.0 - 1)) / 4
+    assert expected_calibration_error(report) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("sure", "least", "most"), [(1.0, 0.0, 0.02), (1.15, 0.06, 0.2)])
+def test_who_is_as_right_as_sure_has_no_error(sure, least, most):
+    generator = np.random.default_rng(0)
+    chance = generator.uniform(0.5, 0.85, 20_000)
+    found = expected_calibration_error(report_of(sure * chance, generator.random(20_000) < chance))
+    assert least <= found < most
+
+
+def test_fewer_answers_are_the_surer_ones():
+    confidences = np.linspace(0.5, 0.99, 10)
+    curve = coverage_curve(report_of(confidences, [False] * 5 + [True] * 5))
+    assert [row.coverage for row in curve] == pytest.approx(COVERAGES)
+    assert curve[0].accuracy == 0.5
+    assert curve[-1] == (pytest.approx(confidences[5]), 0.5, 1.0)
+
+
+def test_equal_confidences_are_answered_together():
+    (first, *_) = curve = coverage_curve(report_of([0.7] * 4, [True, True, False, True]))
+    assert all(row == first for row in curve)
+    assert first == (0.7, 1.0, 0.75)
+
+
+def test_the_page_shows_both():
+    page = report_page("title", {}, {"run": report_of([0.9, 0.6], [True, False])})
+    assert "by 35.00 % in the mean" in page
+    assert "<h2>When it may be unsure</h2>" in page
