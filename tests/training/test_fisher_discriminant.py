@@ -6,7 +6,7 @@ import torch
 from scipy.special import softmax
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from magtfnet import load_config, protocols
+from magtfnet import ConfigError, load_config, protocols
 from magtfnet.experiments.training_run import DevelopmentParts, learn, part_data, prepare_training
 from magtfnet.models.fisher_discriminant import FisherDiscriminantConfig
 from magtfnet.recognizer.bundle import build
@@ -95,6 +95,17 @@ class _Shrunk:
         target = np.trace(covariance) / len(covariance) * np.eye(len(covariance))
         self.covariance_ = (1 - self.shrinkage) * covariance + self.shrinkage * target
         return self
+
+
+def test_too_few_frames_are_refused_in_a_line(prepared, synthetic):
+    split, store = prepared
+    config = load_config(overrides=["model.name=fisher_discriminant", "model.num_components=100000"])
+    model, standardizer = build(len(synthetic.labels), config.audio, config.features, config.model)
+    parts = DevelopmentParts(store, split.train[:2], split.validation, synthetic.labels)
+    with pytest.raises(
+        ConfigError, match=r"has \d+ frames, expected at least 100000 .*lower model.num_features"
+    ):
+        learn(model, standardizer, parts, config, seed=0, device=torch.device("cpu"))
 
 
 def test_a_class_without_utterances_is_never_told():

@@ -18,6 +18,7 @@ from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import KFold
 
+from magtfnet.errors import ConfigError
 from magtfnet.features import FeatureBatch, Standardizer
 from magtfnet.models.blocks.fisher_vector import FisherVectors
 from magtfnet.models.fisher_discriminant import FisherDiscriminant, FisherDiscriminantConfig
@@ -63,6 +64,9 @@ def solve(
         training: what is learnt from.
         seed: draws frames, the mixture's start and inner folds.
         progress: told how far the work is.
+
+    Raises:
+        ConfigError: fewer frames than the mixture has components.
     """
     copies = training.copies()
     steps = len(copies) + 2
@@ -72,7 +76,7 @@ def solve(
     for done, copy in enumerate(copies, start=1):
         progress("Fisher vectors", done, steps)
         parts += [
-            (model.fisher(batch.log_mel, batch.lengths), batch.functionals)
+            (model.fisher(batch.log_mel, batch.lengths).float(), batch.functionals)
             for batch in _batches(standardizer, copy)
         ]
     fisher, functionals = (torch.cat(part) for part in zip(*parts, strict=True))
@@ -109,6 +113,12 @@ def _some_frames(
 
 def _fit_mixture(fisher: FisherVectors, frames: Floats, seed: int) -> None:
     """Decorrelate frames by their principal directions, and describe them by Gaussians."""
+    least = max(fisher.whitening.shape[1], len(fisher.means))
+    if len(frames) < least:
+        raise ConfigError(
+            f"the training part has {len(frames)} frames, expected at least {least} for the Fisher vectors; give more "
+            "recordings, or lower model.num_features and model.num_components"
+        )
     whitening = PCA(fisher.whitening.shape[1], whiten=True).fit(frames)
     directions = whitening.components_.T / np.sqrt(whitening.explained_variance_ + TINY)
     fisher.centre.copy_(torch.from_numpy(whitening.mean_))
