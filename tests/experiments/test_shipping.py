@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from magtfnet import RunDirectoryError
+from magtfnet.config import ModelConfig
 from magtfnet.experiments.past_results import PastResults, fixed_epochs
 from magtfnet.experiments.shipping import ship
 from magtfnet.labels import LabelSet
@@ -41,6 +42,26 @@ def test_ship_trains_on_everything_the_same_way_again(past, synthetic, feature_c
     again = ship(synthetic, results, cache=feature_cache)
     assert again.card == bundle.card  # which holds the digest of the weights
     assert again.graph == bundle.graph
+
+
+def test_a_model_that_is_solved_for_learns_from_copies_too_and_has_no_epochs(
+    past, synthetic, feature_cache, monkeypatch
+):
+    learnt = []
+    monkeypatch.setattr(
+        "magtfnet.experiments.shipping.fit",
+        lambda model, standardizer, training, *a, **k: learnt.append(training),
+    )
+    config = past.config.model_copy(
+        update={
+            "model": ModelConfig(name="fisher_discriminant", num_components=2),
+            "training": past.config.training.model_copy(update={"copies": ("noise",)}),
+        }
+    )
+    bundle = ship(synthetic, [replace(past, config=config)], cache=feature_cache)
+    assert [len(copy) for copy in learnt[0].copies()] == [48, 48]
+    assert "- solved for in closed form" in bundle.card
+    assert "epochs, fixed" not in bundle.card
 
 
 def test_results_that_do_not_fit_are_refused(past, synthetic, trained, tmp_path):

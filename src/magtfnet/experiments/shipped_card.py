@@ -35,6 +35,7 @@ def shipped_card(bundle: Bundle, corpus: CorpusInfo, results: Sequence[PastResul
         classes=", ".join(bundle.labels.classes),
         names=bundle.labels.classes,
         facts=bundle.provenance,
+        solved=bundle.model.solved,
         epochs=sorted(epoch for result in results for epoch in result.best_epochs),
         rows=[_scores(result) for result in results],
         recalls=[_recalls(result) for result in results],

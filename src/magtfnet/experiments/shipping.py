@@ -17,13 +17,12 @@ from magtfnet.deploy import export
 from magtfnet.errors import RunDirectoryError
 from magtfnet.experiments.past_results import PastResults, fixed_epochs
 from magtfnet.experiments.run_directory import environment
-from magtfnet.experiments.scoring import recording_of
 from magtfnet.experiments.shipped_card import shipped_card
-from magtfnet.experiments.training_run import prepare_training
+from magtfnet.experiments.training_run import part_data, prepare_training
 from magtfnet.features.store import default_cache
 from magtfnet.progress import Progress, silent
 from magtfnet.recognizer.bundle import Bundle, build
-from magtfnet.training import TrainingData, fit
+from magtfnet.training import fit
 from magtfnet.training.seeding import seeded
 from magtfnet.training.trainer import OnEpoch
 
@@ -57,8 +56,7 @@ def ship(
     store = prepare_training(corpus, corpus, config, cache=cache or default_cache(), progress=progress)
     with seeded(seed):
         model, standardizer = build(len(corpus.labels), config.audio, config.features, config.model)
-    targets = [corpus.labels.index(utterance.emotion) for utterance in corpus]
-    training = TrainingData(store, [recording_of(utterance) for utterance in corpus], targets)
+    training = part_data(store, list(corpus), corpus.labels, config.training.copies)
     if config.features.standardize:
         standardizer.fit(training.batch(piece)[0] for piece in training.in_order())
     device = torch.device(
