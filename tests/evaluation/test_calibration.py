@@ -26,6 +26,11 @@ def test_the_error_by_hand():
     assert expected_calibration_error(report) == pytest.approx(expected)
 
 
+def test_what_is_off_in_one_bin_does_not_make_up_for_another():
+    report = report_of([0.9, 0.7], [True, False])
+    assert expected_calibration_error(report) == pytest.approx((0.1 + 0.7) / 2)
+
+
 @pytest.mark.parametrize(("sure", "least", "most"), [(1.0, 0.0, 0.02), (1.15, 0.06, 0.2)])
 def test_who_is_as_right_as_sure_has_no_error(sure, least, most):
     generator = np.random.default_rng(0)
