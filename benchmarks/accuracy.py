@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.model_selection import GroupKFold, StratifiedKFold
 
+from benchmarks.pages import write_between
 from magtfnet.audio import read_audio
 from magtfnet.audio.augment import CHANGES
 from magtfnet.audio.prepare import prepare
@@ -127,9 +128,7 @@ def main(protocol_files: Path, corpora: Path) -> None:
         lines.append(f"| {title} | {accuracies} | {recalls} |")
         sys.stdout.write(lines[-1] + "\n")
         sys.stdout.flush()
-    page = PAGE.read_text(encoding="utf-8")
-    before, after = page.split(BEGIN)[0], page.split(END)[1]
-    PAGE.write_text("\n".join((f"{before}{BEGIN}\n", *lines, f"\n{END}{after}")), encoding="utf-8")
+    write_between(PAGE, BEGIN, END, lines)
 
 
 def _functionals(part: Sequence[Utterance], front_end: FrontEnd, change: str | None = None) -> Floats:

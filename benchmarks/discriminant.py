@@ -15,6 +15,7 @@ import numpy.typing as npt
 import torch
 from sklearn.model_selection import GroupKFold, StratifiedKFold
 
+from benchmarks.pages import write_between
 from magtfnet.config import load_config
 from magtfnet.corpora import Corpus, Utterance, load_corpus, protocols
 from magtfnet.evaluation.metrics import confusion_matrix, unweighted_accuracy, weighted_accuracy
@@ -55,9 +56,7 @@ def main(protocol_files: Path, corpora: Path) -> None:
         lines.append(f"| {title} | {' | '.join(cells)} |")
         sys.stdout.write(lines[-1] + "\n")
         sys.stdout.flush()
-    page = PAGE.read_text(encoding="utf-8")
-    before, after = page.split(BEGIN)[0], page.split(END)[1]
-    PAGE.write_text("\n".join((f"{before}{BEGIN}\n", *lines, f"\n{END}{after}")), encoding="utf-8")
+    write_between(PAGE, BEGIN, END, lines)
 
 
 def inner_scores(

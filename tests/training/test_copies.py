@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from tiny_model import TINY
 
 from magtfnet import load_config, protocols
 from magtfnet.classical.functionals_kernel_ridge import functionals_of
@@ -12,13 +13,6 @@ from magtfnet.experiments.training_run import DevelopmentParts, learn, part_data
 from magtfnet.recognizer.bundle import build
 from magtfnet.training.seeding import seeded
 
-TINY = (
-    "model.channels=8",
-    "model.d_model=16",
-    "model.num_nodes=6",
-    "model.graph_channels=4",
-    "model.num_heads=2",
-)
 CONFIG = load_config(overrides=['training.copies=["slower", "noise"]', "training.epochs=2", *TINY])
 
 

@@ -119,7 +119,7 @@ def _fit_mixture(fisher: FisherVectors, frames: Floats, seed: int) -> None:
             f"the training part has {len(frames)} frames, expected at least {least} for the Fisher vectors; give more "
             "recordings, or lower model.num_features and model.num_components"
         )
-    whitening = PCA(fisher.whitening.shape[1], whiten=True).fit(frames)
+    whitening = PCA(fisher.whitening.shape[1]).fit(frames)
     directions = whitening.components_.T / np.sqrt(whitening.explained_variance_ + TINY)
     fisher.centre.copy_(torch.from_numpy(whitening.mean_))
     fisher.whitening.copy_(torch.from_numpy(directions))

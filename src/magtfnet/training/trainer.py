@@ -23,7 +23,6 @@ from magtfnet.progress import Progress, silent
 from magtfnet.training.batches import TrainingData
 from magtfnet.training.checkpoint import DAMAGED, load_checkpoint, save_checkpoint
 from magtfnet.training.epoch_loop import Epoch, EpochLoop
-from magtfnet.training.fisher_discriminant import solve
 from magtfnet.training.optimizers import make_optimizer, restore
 from magtfnet.training.resident import ResidentData
 from magtfnet.training.steps import CapturedStep, Learner, PlainStep, Step, can_be_recorded
@@ -137,6 +136,8 @@ def _solved(
     progress: Progress,
 ) -> FitResult:
     """Solve for a model that has no epochs; its history is one row."""
+    from magtfnet.training.fisher_discriminant import solve  # loads scikit-learn, which epochs do not need
+
     start, result = time.perf_counter(), FitResult()
     solve(model, standardizer, training, seed=seed, progress=progress)
     loop = EpochLoop(model.eval(), standardizer, config, torch.device("cpu"))
