@@ -8,7 +8,7 @@ times of the extremes: the families of functionals of eGeMAPS (Eyben et al., IEE
 import torch
 from torch import Tensor
 
-from magtfnet.features.frames import real
+from magtfnet.features.frames import ascending, real
 
 PERCENTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
 LEVELS = (0.25, 0.5, 0.75, 0.9)
@@ -52,9 +52,10 @@ def contour_statistics(frames: Tensor, lengths: Tensor) -> Tensor:
     centred = torch.where(valid, x - mean[:, None], 0.0)
     std = (centred.square().sum(dim=1) / count).sqrt()
     z = centred / (std[:, None] + TINY)
+    squared = z.square()
     percentiles = _percentiles(x, valid, lengths)
     columns = [
-        *(mean, std, z.pow(3).sum(dim=1) / count, z.pow(4).sum(dim=1) / count),
+        *(mean, std, (squared * z).sum(dim=1) / count, squared.square().sum(dim=1) / count),
         *percentiles,
         *_curve(centred, valid, std, count),
         *_times_above(x, valid, count, percentiles[0], percentiles[-1]),
@@ -73,7 +74,7 @@ def contour_names(columns: tuple[str, ...]) -> tuple[str, ...]:
 
 def _percentiles(x: Tensor, valid: Tensor, lengths: Tensor) -> list[Tensor]:
     """Return ``PERCENTILES``, each (B, L), interpolated linearly between the frames next to it."""
-    ordered = torch.where(valid, x, torch.inf).sort(dim=1).values
+    ordered = ascending(torch.where(valid, x, torch.inf), dim=1)
     last = (lengths - 1).clamp_min(0)
     found = []
     for share in PERCENTILES:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from magtfnet.config import LldConfig, StftConfig
 from magtfnet.errors import ConfigError
-from magtfnet.features.frames import PowerSpectrum, frame_sums, num_frames, real, real_samples
+from magtfnet.features.frames import PowerSpectrum, ascending, frame_sums, num_frames, real, real_samples
 
 ZERO = 1e-10
 """Samples this near to zero have its sign (librosa.zero_crossings); also the least amplitude of the contrast."""
@@ -120,8 +120,13 @@ class LowLevelDescriptors(nn.Module):
         peaks, valleys = [], []
         for first, last, count in self.bands:
             band = magnitude[..., first:last]
-            peaks.append(_mean_of_highest(band, count))
-            valleys.append(-_mean_of_highest(-band, count))
+            if count == 1:
+                peaks.append(band.amax(dim=-1))
+                valleys.append(band.amin(dim=-1))
+            else:
+                rising = ascending(band, dim=-1)
+                peaks.append(rising[..., -count:].mean(dim=-1))
+                valleys.append(rising[..., :count].mean(dim=-1))
         return _decibels(torch.stack(peaks, -1), valid) - _decibels(torch.stack(valleys, -1), valid)
 
 
@@ -151,13 +156,6 @@ def contrast_bands(config: LldConfig, frequencies: Tensor) -> list[tuple[int, in
         end = last if k == config.contrast_bands else max(last - 1, first + 1)
         bands.append((first, end, min(count, end - first)))
     return bands
-
-
-def _mean_of_highest(values: Tensor, count: int) -> Tensor:
-    """Return the mean of the ``count`` highest of the last dimension."""
-    if count == 1:  # topk would sort for it
-        return values.amax(dim=-1)
-    return values.topk(count, dim=-1, sorted=False).values.mean(dim=-1)
 
 
 def _decibels(amplitude: Tensor, valid: Tensor) -> Tensor:

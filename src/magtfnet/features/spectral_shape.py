@@ -39,6 +39,7 @@ def spectral_shape(power: Tensor, frequencies: Tensor) -> Tensor:
     return torch.stack(
         (
             *_moments(share, frequencies),
+            -(share * (log_power - log_total.unsqueeze(-1))).sum(dim=-1),
             *_roll_offs(share, frequencies),
             *(_level(power, frequencies, *band) - log_total for band in ((250.0, 650.0), (1000.0, 4000.0))),
             *(_slope(log_power, frequencies, *band) for band in SLOPES),
@@ -53,14 +54,16 @@ def spectral_shape(power: Tensor, frequencies: Tensor) -> Tensor:
 
 
 def _moments(share: Tensor, frequencies: Tensor) -> tuple[Tensor, ...]:
-    """Return centroid, spread, skewness, kurtosis and entropy of power as a distribution over frequency."""
+    """Return centroid, spread, skewness and kurtosis of power as a distribution over frequency."""
     centroid = share @ frequencies
     distance = frequencies - centroid.unsqueeze(-1)
-    spread = (share * distance.square()).sum(dim=-1).sqrt()
-    z = distance / (spread.unsqueeze(-1) + 1.0)  # one Hz: a pure tone is not divided by nothing
-    moments = ((share * z.pow(order)).sum(dim=-1) for order in (3, 4))
-    entropy = -(share * (share + 1e-12).log()).sum(dim=-1)
-    return (centroid, spread, *moments, entropy)
+    squared = distance.square()
+    second, third, fourth = (
+        (share * power).sum(dim=-1) for power in (squared, squared * distance, squared.square())
+    )
+    spread = second.sqrt()
+    unit = spread + 1.0  # one Hz: a pure tone is not divided by nothing
+    return centroid, spread, third / (unit.square() * unit), fourth / unit.square().square()
 
 
 def _roll_offs(share: Tensor, frequencies: Tensor) -> list[Tensor]:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from magtfnet.features.exportable import dft_by_products
-from magtfnet.features.frames import centred_frames, num_frames, power_of, real
+from magtfnet.features.frames import centred_frames, in_pieces, num_frames, power_of, real
 
 LOWEST_HZ, HIGHEST_HZ = 60.0, 600.0
 OCTAVE_COST = 0.025
@@ -24,6 +24,10 @@ AUDIBLE = 0.02
 WINDOW_S = 0.064
 """Nearly four periods of the lowest voice."""
 HARMONICS = (1, 2, 4)
+BINS_AROUND = 1
+"""A harmonic's power is the highest within so many bins of its place."""
+FACTORS = 2 * 3 * 5
+"""A number without other prime factors divides a power of this."""
 FORMANT_BAND = (2200.0, 3500.0)
 """In Hz: where the third formant lies."""
 FLOOR = 1e-9
@@ -44,7 +48,7 @@ class Voice(nn.Module):
 
     window: Tensor
     own: Tensor
-    lags: Tensor
+    octave_cost: Tensor
 
     def __init__(self, sample_rate: int, hop_length: int) -> None:
         super().__init__()
@@ -53,10 +57,12 @@ class Voice(nn.Module):
         window = torch.hann_window(self.size, periodic=True, dtype=torch.float64)
         self.register_buffer("window", window, persistent=False)
         self.first, self.last = int(sample_rate / HIGHEST_HZ), int(sample_rate / LOWEST_HZ)
-        own = _autocorrelation(_power(window))[: self.last + 2]
+        self.padded = _smooth(self.size + self.last + 2)  # so long that no lag wraps around
+        own = _autocorrelation(power_of(self._padded(window)), self.padded)[: self.last + 2]
         self.register_buffer("own", own / own[0], persistent=False)  # the window's share of it
         lags = torch.arange(self.first, self.last + 1, dtype=torch.float64)
-        self.register_buffer("lags", lags, persistent=False)
+        cost = OCTAVE_COST * torch.log2(lags / self.first)
+        self.register_buffer("octave_cost", cost, persistent=False)
 
     def forward(self, samples: Tensor, lengths: Tensor, rms: Tensor) -> tuple[Tensor, Tensor]:
         """Return ``VOICE`` (B, T, 7) and ``VOICING`` (B, T, 2) of every frame.
@@ -73,24 +79,32 @@ class Voice(nn.Module):
         frames = num_frames(lengths, self.hop_length)
         valid = real(frames, rms.shape[1])
         cut = centred_frames(samples, self.size, self.hop_length)
-        power = _power((cut - cut.mean(dim=-1, keepdim=True)) * self.window)  # (B, T, size + 1)
-        period, periodicity = self._period(_autocorrelation(power))
+        heard = [self._heard(piece) for piece in in_pieces(cut)]
+        period, periodicity, *tilt = (torch.cat(values, dim=1) for values in zip(*heard, strict=True))
         loudest = torch.where(valid, rms, 0.0).amax(dim=1, keepdim=True)
         voiced = (periodicity > PERIODIC) & (rms > AUDIBLE * loudest) & valid
         f0 = _without_leaps(12 * torch.log2(self.sample_rate / (period * SEMITONES_ABOVE)), frames)
         noise = 10 * torch.log10(periodicity.clamp_min(0.01) / (1 - periodicity))
         jitter = (_step(period).abs() / period).clamp(max=0.2)
         shimmer = _step((rms + 1e-6).log()).abs()
-        tilt = self._tilt((power + FLOOR).log(), period)
         voice = torch.stack((f0, jitter, shimmer, noise, *tilt), dim=-1)
         return voice, torch.stack((periodicity, voiced.to(voice.dtype)), dim=-1)
+
+    def _heard(self, cut: Tensor) -> tuple[Tensor, ...]:
+        """Return period, periodicity and the three of ``_tilt`` of frames (B, T, size), each (B, T)."""
+        power = power_of(self._padded((cut - cut.mean(dim=-1, keepdim=True)) * self.window))
+        period, periodicity = self._period(_autocorrelation(power, self.padded))
+        return period, periodicity, *self._tilt(power, period)
+
+    def _padded(self, frames: Tensor) -> Tensor:
+        return nn.functional.pad(frames, (0, self.padded - self.size))
 
     def _period(self, autocorrelation: Tensor) -> tuple[Tensor, Tensor]:
         """Return the period in samples and the normalised autocorrelation there, below 1, each (B, T)."""
         normal = autocorrelation[..., : self.last + 2] / (autocorrelation[..., :1] + 1e-6) / self.own
         here = normal[..., self.first : -1]
         before, after = normal[..., self.first - 1 : -2], normal[..., self.first + 1 :]
-        merit = here - OCTAVE_COST * torch.log2(self.lags / self.first)
+        merit = here - self.octave_cost
         best = torch.where((here >= before) & (here >= after), merit, -1.0).argmax(dim=-1, keepdim=True)
         left, middle, right = (values.gather(-1, best).squeeze(-1) for values in (before, here, after))
         bend = left - 2 * middle + right  # of the parabola through the three
@@ -99,37 +113,39 @@ class Voice(nn.Module):
         height = middle - 0.25 * (left - right) * shift
         return best.squeeze(-1) + self.first + shift, height.clamp(0.0, 0.9999)
 
-    def _tilt(self, log_power: Tensor, period: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _tilt(self, power: Tensor, period: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return by how much the first harmonic stands above the second, the fourth and the third formant."""
-        step = self.sample_rate / (2 * self.size)  # Hz a bin
+        step = self.sample_rate / self.padded  # Hz a bin
         fundamental = self.sample_rate / period / step
-        first, second, fourth = (_highest_near(log_power, fundamental * number) for number in HARMONICS)
-        low, high = (min(int(hertz / step), self.size) for hertz in FORMANT_BAND)
-        formant = log_power[..., low : max(high, low + 1)].amax(dim=-1)
+        first, second, fourth = (_highest_near(power, fundamental * number) for number in HARMONICS)
+        low, high = (min(int(hertz / step), power.shape[-1] - 1) for hertz in FORMANT_BAND)
+        formant = power[..., low : max(high, low + 1)].amax(dim=-1)
+        first, second, fourth, formant = ((value + FLOOR).log() for value in (first, second, fourth, formant))
         return first - second, first - fourth, first - formant
 
 
-def _power(frames: Tensor) -> Tensor:
-    """Return |DFT|^2 of frames (..., n) with n zeros behind them, (..., n + 1)."""
-    return power_of(nn.functional.pad(frames, (0, frames.shape[-1])))
+def _smooth(least: int) -> int:
+    """Return the least even size from ``least`` on without a prime factor above 5: fast to transform."""
+    size = least + least % 2
+    while FACTORS ** math.ceil(math.log2(size)) % size:
+        size += 2
+    return size
 
 
-def _autocorrelation(power: Tensor) -> Tensor:
-    """Return the autocorrelation at lags 0 to n of frames whose power, padded to 2 n, is (..., n + 1)."""
-    size = 2 * (power.shape[-1] - 1)
+def _autocorrelation(power: Tensor, size: int) -> Tensor:
+    """Return the autocorrelation at lags from 0 on of frames of ``size`` samples, from their power (..., bins)."""
     if torch.onnx.is_in_onnx_export():  # the power is even, so its transform back is its transform
         even = torch.cat((power, power[..., 1:-1].flip(-1)), dim=-1)
         return dft_by_products(even)[0] / size
     correlation: Tensor = torch.fft.irfft(power, n=size)
-    return correlation[..., : power.shape[-1]]
+    return correlation
 
 
-def _highest_near(log_power: Tensor, place: Tensor) -> Tensor:
-    """Return the highest of the five bins around ``place`` (B, T)."""
-    nearest = place.round().long()
-    last = log_power.shape[-1] - 1
-    around = [log_power.gather(-1, (nearest + k).clamp(1, last).unsqueeze(-1)) for k in range(-2, 3)]
-    return torch.cat(around, dim=-1).amax(dim=-1)
+def _highest_near(power: Tensor, place: Tensor) -> Tensor:
+    """Return the highest of the bins around ``place`` (B, T)."""
+    around = torch.arange(-BINS_AROUND, BINS_AROUND + 1, device=power.device)
+    bins = (place.round().long().unsqueeze(-1) + around).clamp(1, power.shape[-1] - 1)
+    return power.gather(-1, bins).amax(dim=-1)
 
 
 def _without_leaps(f0: Tensor, frames: Tensor) -> Tensor:
