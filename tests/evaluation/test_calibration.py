@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from magtfnet.evaluation import EvaluationReport
-from magtfnet.evaluation.calibration import COVERAGES, coverage_curve, expected_calibration_error
+from magtfnet.evaluation.calibration import (
+    COVERAGES,
+    answered_from,
+    before_temperature,
+    coverage_curve,
+    expected_calibration_error,
+)
 from magtfnet.evaluation.page import report_page
 from magtfnet.evaluation.report import ScoredUtterance
 
@@ -51,6 +57,23 @@ def test_equal_confidences_are_answered_together():
     (first, *_) = curve = coverage_curve(report_of([0.7] * 4, [True, True, False, True]))
     assert all(row == first for row in curve)
     assert first == (0.7, 1.0, 0.75)
+
+
+def test_a_threshold_answers_what_is_as_sure():
+    report = report_of([0.9, 0.7, 0.6, 0.5], [True, False, True, False])
+    assert answered_from(report, 0.6) == (0.6, 0.75, pytest.approx(2 / 3))
+    nothing = answered_from(report, 0.95)
+    assert nothing.coverage == 0
+    assert np.isnan(nothing.accuracy)
+
+
+def test_before_the_temperature_stood_other_probabilities():
+    logits = np.array([2.0, -1.0])
+    before, after = (np.exp(z) / np.exp(z).sum() for z in (logits, logits / 2.5))
+    report = report_of([after[0]], [True])
+    (row,) = before_temperature(report, 2.5).rows
+    assert row.probabilities == pytest.approx(tuple(before))
+    assert row.predicted == "anger"
 
 
 def test_the_page_shows_both():

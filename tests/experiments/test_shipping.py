@@ -29,6 +29,18 @@ def test_epochs_are_the_median_of_those_that_validation_chose(past):
     assert fixed_epochs(runs) == 10
 
 
+def test_before_the_temperature_is_known_where_each_run_has_one(past, trained, tmp_path):
+    assert past.before_temperature is None, "a model with epochs has none"
+    shutil.copytree(trained.folder, tmp_path / "run")
+    history = tmp_path / "run" / "history.csv"
+    first, *rows = history.read_text().splitlines()
+    history.write_text("\n".join([f"{first},temperature", *(f"{row},2.0" for row in rows)]) + "\n")
+    found = PastResults.read(tmp_path / "run")
+    for before, after in zip(found.before_temperature.rows, past.reports.pooled.rows, strict=True):
+        squares = [p**2 for p in after.probabilities]
+        assert before.probabilities == pytest.approx(tuple(p / sum(squares) for p in squares))
+
+
 def test_ship_trains_on_everything_the_same_way_again(past, synthetic, feature_cache, synthetic_root):
     epochs = []
     results = [replace(past, best_epochs=(2,))]

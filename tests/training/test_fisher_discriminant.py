@@ -42,6 +42,7 @@ def test_it_learns_and_has_one_row_of_history(prepared, synthetic):
     (row,) = result.history
     assert (result.best_epoch, row["epoch"]) == (1, 1)
     assert row["validation_WA"] >= 0.9
+    assert 0 < row["temperature"] != 1
     assert row["train_loss"] < 1.5 * np.log(len(synthetic.labels)), "sure, but not beyond all measure"
     assert not any(value.requires_grad for value in result.best_weights.values())
 

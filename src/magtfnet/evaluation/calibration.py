@@ -1,5 +1,6 @@
 """Is a model as sure as it is right, and how right is it when it may say "not sure"?"""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -39,16 +40,29 @@ def expected_calibration_error(report: EvaluationReport) -> float:
     return float(np.abs(sums[0] - sums[1]).sum() / len(right))
 
 
+def before_temperature(report: EvaluationReport, temperature: float) -> EvaluationReport:
+    """Return the predictions as they were before the logits were divided by ``temperature``."""
+    rows = []
+    for row in report.rows:
+        raised = np.array(row.probabilities) ** temperature
+        rows.append(replace(row, probabilities=tuple((raised / raised.sum()).tolist())))
+    return EvaluationReport(report.classes, tuple(rows))
+
+
 def coverage_curve(report: EvaluationReport) -> list[Answered]:
     """Return, for each of ``COVERAGES``, the threshold that answers at least so many of these utterances."""
-    confidence, right = _confidence(report)
+    confidence, _ = _confidence(report)
     ordered = np.sort(confidence)[::-1]
-    found = []
-    for coverage in COVERAGES:
-        threshold = ordered[int(np.ceil(coverage * len(ordered))) - 1]
-        sure = confidence >= threshold
-        found.append(Answered(float(threshold), float(sure.mean()), float(right[sure].mean())))
-    return found
+    thresholds = (ordered[int(np.ceil(coverage * len(ordered))) - 1] for coverage in COVERAGES)
+    return [answered_from(report, float(threshold)) for threshold in thresholds]
+
+
+def answered_from(report: EvaluationReport, threshold: float) -> Answered:
+    """Return what is answered where only probabilities from ``threshold`` on count; of nothing accuracy is NaN."""
+    confidence, right = _confidence(report)
+    sure = confidence >= threshold
+    accuracy = float(right[sure].mean()) if sure.any() else float("nan")
+    return Answered(threshold, float(sure.mean()), accuracy)
 
 
 def _confidence(report: EvaluationReport) -> tuple[Floats, Floats]:

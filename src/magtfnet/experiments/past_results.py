@@ -4,14 +4,15 @@ Read from a run directory, or from what ``docs/results/`` keeps of one.
 """
 
 import statistics
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from magtfnet.config import ExperimentConfig, load_config
 from magtfnet.errors import ConfigError, RunDirectoryError
 from magtfnet.evaluation import AggregateReport, EvaluationReport
+from magtfnet.evaluation.calibration import before_temperature
 from magtfnet.experiments.run_directory import read_rows
 
 
@@ -23,11 +24,13 @@ class PastResults:
         config: the experiment.
         reports: by the run's name.
         best_epochs: of each run, by validation WA and then loss, as the trainer chooses.
+        temperatures: what the logits were divided by, by the run's name, where the model was solved for with one.
     """
 
     config: ExperimentConfig
     reports: AggregateReport
     best_epochs: tuple[int, ...]
+    temperatures: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def read(cls, folder: Path) -> "PastResults":
@@ -42,14 +45,31 @@ class PastResults:
             names = dict.fromkeys(row.run for row in pooled.rows)
             runs = {name: [row for row in pooled.rows if row.run == name] for name in names}
             reports = {name: EvaluationReport(pooled.classes, tuple(rows)) for name, rows in runs.items()}
-            epochs = [_best(read_rows(path)) for path in _histories(folder)]
-            if not reports or len(epochs) != len(reports):
-                raise ValueError(f"{len(reports)} runs with {len(epochs)} histories")
+            histories = {_run_of(path): read_rows(path) for path in _histories(folder)}
+            if not reports or len(histories) != len(reports):
+                raise ValueError(f"{len(reports)} runs with {len(histories)} histories")
+            if len(reports) == 1:  # its folder may have any name
+                histories = dict(zip(reports, histories.values(), strict=True))
+            epochs = [_best(history) for history in histories.values()]
+            temperatures = {
+                name: rows[0]["temperature"] for name, rows in histories.items() if "temperature" in rows[0]
+            }
         except (ConfigError, OSError, ValueError, KeyError, TypeError) as error:
             raise RunDirectoryError(
                 f"{folder}: no finished results ({error}); name a run directory"
             ) from error
-        return cls(config, AggregateReport(reports), tuple(epochs))
+        return cls(config, AggregateReport(reports), tuple(epochs), temperatures)
+
+    @property
+    def before_temperature(self) -> EvaluationReport | None:
+        """All predictions as they were before the temperature, where each run has one."""
+        runs = self.reports.runs
+        if set(self.temperatures) != set(runs):
+            return None
+        reports = [before_temperature(runs[name], self.temperatures[name]) for name in runs]
+        return EvaluationReport(
+            self.reports.pooled.classes, tuple(row for report in reports for row in report.rows)
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the scores as plain data for a bundle."""
@@ -74,6 +94,11 @@ def fixed_epochs(results: Sequence[PastResults]) -> int:
 
 def _histories(folder: Path) -> list[Path]:
     return sorted(folder.glob("history*.csv")) or sorted(folder.glob("*/history.csv"))
+
+
+def _run_of(history: Path) -> str:
+    """Return the name of a history's run: of its folder, or its own where several lie together."""
+    return history.parent.name if history.stem == "history" else history.stem
 
 
 def _best(rows: Iterable[dict[str, float]]) -> int:

@@ -119,14 +119,9 @@ class LowLevelDescriptors(nn.Module):
         """Peak minus valley in dB of each octave band, (B, T, bands + 1) (Jiang et al., ICME 2002)."""
         peaks, valleys = [], []
         for first, last, count in self.bands:
-            band = magnitude[..., first:last]
-            if count == 1:
-                peaks.append(band.amax(dim=-1))
-                valleys.append(band.amin(dim=-1))
-            else:
-                rising = ascending(band, dim=-1)
-                peaks.append(rising[..., -count:].mean(dim=-1))
-                valleys.append(rising[..., :count].mean(dim=-1))
+            valley, peak = _means_of_extremes(magnitude[..., first:last], count)
+            valleys.append(valley)
+            peaks.append(peak)
         return _decibels(torch.stack(peaks, -1), valid) - _decibels(torch.stack(valleys, -1), valid)
 
 
@@ -156,6 +151,17 @@ def contrast_bands(config: LldConfig, frequencies: Tensor) -> list[tuple[int, in
         end = last if k == config.contrast_bands else max(last - 1, first + 1)
         bands.append((first, end, min(count, end - first)))
     return bands
+
+
+def _means_of_extremes(values: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Return the means of the ``count`` lowest and of the ``count`` highest of the last dimension."""
+    if count == 1:
+        return values.amin(dim=-1), values.amax(dim=-1)
+    if torch.onnx.is_in_onnx_export():  # where a sort is slower than looking for a few
+        lowest, highest = ((sign * values).topk(count, dim=-1).values for sign in (-1, 1))
+        return -lowest.mean(dim=-1), highest.mean(dim=-1)
+    rising = ascending(values, dim=-1)
+    return rising[..., :count].mean(dim=-1), rising[..., -count:].mean(dim=-1)
 
 
 def _decibels(amplitude: Tensor, valid: Tensor) -> Tensor:

@@ -55,8 +55,10 @@ def solve(
     *,
     seed: int,
     progress: Progress = silent,
-) -> None:
-    """Fit mixture, standardisation and classifier of ``model`` to the training part and its copies.
+) -> float:
+    """Fit mixture, standardisation and classifier to a training part and its copies; return the temperature.
+
+    The classifier's logits have been divided by it.
 
     Args:
         model: fresh.
@@ -85,10 +87,11 @@ def solve(
     progress("discriminant", steps - 1, steps)
     vectors = model.weighed(fisher, functionals).numpy()
     classes = np.tile(training.targets.numpy(), len(copies))
-    weight, bias = _discriminant(vectors, classes, len(training), model.config, seed)
+    weight, bias, divisor = _discriminant(vectors, classes, len(training), model.config, seed)
     model.classifier.weight.copy_(torch.from_numpy(weight))
     model.classifier.bias.copy_(torch.from_numpy(bias))
     progress("discriminant", steps, steps)
+    return divisor
 
 
 def _batches(standardizer: Standardizer, data: TrainingData) -> Iterator[FeatureBatch]:
@@ -138,8 +141,11 @@ def _fit_mixture(fisher: FisherVectors, frames: Floats, seed: int) -> None:
 
 def _discriminant(
     vectors: Floats, classes: Classes, utterances: int, config: FisherDiscriminantConfig, seed: int
-) -> tuple[Floats, Floats]:
-    """Return weight (K, D) and bias (K,) of vectors (N, D): all ``utterances``, then their copies in the same order."""
+) -> tuple[Floats, Floats, float]:
+    """Return weight (K, D), bias (K,) and temperature, by which both have been divided.
+
+    The vectors (N, D) are those of all ``utterances``, then of their copies in the same order.
+    """
     directions = min(config.num_directions, utterances - 1, vectors.shape[1])
     principal = PCA(directions, svd_solver="randomized", random_state=seed).fit(vectors)
     inside = principal.transform(vectors).astype(np.float64)
@@ -151,10 +157,10 @@ def _discriminant(
         known = np.isin(owners, learnt)
         weight, bias = linear_discriminant(inside[known], classes[known], config)
         held_out[told] = inside[told] @ weight.T + bias
-    scale = 1 / temperature(held_out, classes[:utterances])
+    divisor = temperature(held_out, classes[:utterances])
     weight, bias = linear_discriminant(inside, classes, config)
     outside = weight @ principal.components_
-    return scale * outside, scale * (bias - outside @ principal.mean_)
+    return outside / divisor, (bias - outside @ principal.mean_) / divisor, divisor
 
 
 def linear_discriminant(

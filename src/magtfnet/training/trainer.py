@@ -139,12 +139,12 @@ def _solved(
     from magtfnet.training.fisher_discriminant import solve  # loads scikit-learn, which epochs do not need
 
     start, result = time.perf_counter(), FitResult()
-    solve(model, standardizer, training, seed=seed, progress=progress)
+    divisor = solve(model, standardizer, training, seed=seed, progress=progress)
     loop = EpochLoop(model.eval(), standardizer, config, torch.device("cpu"))
     row = {"epoch": 1, "train_loss": loop.evaluate(training, 1)["validation_loss"]}
     if validation is not None:
         row |= loop.evaluate(validation, 1)
-    result.take(row | {"seconds": time.perf_counter() - start}, model)
+    result.take(row | {"temperature": divisor, "seconds": time.perf_counter() - start}, model)
     on_epoch(result.history[-1])
     return result
 
