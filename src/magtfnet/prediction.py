@@ -4,6 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from magtfnet.errors import ConfigError
+
+
+def threshold(value: float) -> float:
+    """Return a probability below which an answer is "not sure".
+
+    Raises:
+        ConfigError: it is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        raise ConfigError(f"unsure_below is {value!r}, expected a probability; give a number from 0 to 1")
+    return float(value)
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -13,17 +26,29 @@ class Prediction:
         label: the most probable emotion.
         probabilities: probability by emotion name, in the label set's order; they sum to 1.
         duration: length of the utterance in seconds.
+        unsure_below: the least probability of an answer that the model stands by.
     """
 
     label: str
     probabilities: Mapping[str, float]
     duration: float
+    unsure_below: float = 0.0
 
     @property
     def confidence(self) -> float:
         """Probability of the label, between 0 and 1."""
         return self.probabilities[self.label]
 
+    @property
+    def sure(self) -> bool:
+        """Whether the label's probability reaches the threshold; else the answer is "not sure"."""
+        return self.confidence >= self.unsure_below
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON."""
-        return {"label": self.label, "probabilities": dict(self.probabilities), "duration": self.duration}
+        return {
+            "label": self.label,
+            "sure": self.sure,
+            "probabilities": dict(self.probabilities),
+            "duration": self.duration,
+        }

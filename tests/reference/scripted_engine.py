@@ -9,6 +9,8 @@ from magtfnet.labels import LabelSet
 class LoudnessEngine:
     """Loud is anger, soft is sadness; ``heard`` keeps how long each window was."""
 
+    unsure_below = 0.0
+
     def __init__(self, audio=AudioConfig()):
         self.labels = LabelSet(("anger", "neutral", "sadness"))
         self.audio = audio

@@ -31,6 +31,17 @@ def test_a_prediction_is_the_recognizers(graph_path, talk_path):
     assert raw == form == named
     assert (raw["label"], raw["duration"], raw["model"]) == (told.label, told.duration, "loud")
     assert raw["probabilities"] == dict(told.probabilities)
+    assert raw["sure"] is True
+
+
+def test_an_answer_below_the_threshold_says_so(talk):
+    recognizer = EmotionRecognizer(LoudnessEngine(), unsure_below=1.0)
+    data = io.BytesIO()
+    soundfile.write(data, talk, RATE, format="WAV")
+    with serving(recognizer=recognizer) as service:
+        told = service.client.post("/v1/predict", content=data.getvalue()).json()
+    assert told["sure"] is False
+    assert told["label"] in told["probabilities"]
 
 
 @pytest.mark.parametrize(

@@ -66,4 +66,6 @@ def _show(described: list[dict[str, Any]]) -> None:
         show(f"{model['name']}: {', '.join(model['classes'])}")
         for line in model["scores"]:
             show(f"    {line}")
+        if model["unsure_below"]:
+            show(f"    not sure below {100 * model['unsure_below']:.0f} %")
         show(f"    {model['path']}, SHA-256 {model['sha256'][:16]}")

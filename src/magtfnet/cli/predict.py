@@ -15,6 +15,7 @@ from magtfnet.errors import ConfigError
 
 if TYPE_CHECKING:
     from magtfnet.recognizer.result_rows import Row
+    from magtfnet.recognizer.results import Results
 
 CONTROL = {code: repr(chr(code))[1:-1] for code in range(32)}
 """Control characters as Python writes them: a file's name, whatever it holds, stays in its line and column."""
@@ -41,9 +42,16 @@ def predict(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an --out that was interrupted.")
     ] = False,
+    unsure_below: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1, help="An answer of a lower probability is 'not sure'; else as the model has it."
+        ),
+    ] = None,
 ) -> None:
-    """Print the emotion of each recording; a bad one is reported and the rest still done.
+    """Print the emotion of each recording and its probability; a bad one is reported and the rest still done.
 
+    Behind an answer of a low probability stands 'not sure'.
     Exit code 0 where all were done, 1 where some could not be.
     """
     if as_json and as_csv:
@@ -54,7 +62,10 @@ def predict(
         raise ConfigError("--resume goes on with the results in --out; name it")
     model, inputs = _split(model, inputs)
     if out is not None:
-        _write(model, inputs, out, recursive=recursive, jobs=jobs, resume=resume)
+        from magtfnet.recognizer.results import Results
+
+        results = Results(out, model, [*map(str, inputs)], recursive=recursive, unsure_below=unsure_below)
+        _write(results, inputs, recursive=recursive, jobs=jobs, resume=resume)
         return
     from magtfnet.recognizer.many import predict_many
 
@@ -62,7 +73,7 @@ def predict(
     _refuse_none(inputs, len(files))
     rows: list[Row] = []
     with progress_bar() as progress:
-        for row in predict_many(model, files, jobs=jobs):
+        for row in predict_many(model, files, jobs=jobs, unsure_below=unsure_below):
             rows.append(row)
             progress("recordings", len(rows), len(files))
     failed = [row for row in rows if "error" in row]
@@ -76,7 +87,8 @@ def predict(
         for row in rows:
             if "error" not in row:
                 name = row["file"].translate(CONTROL)
-                show(f"{name}\t{row['label']}\t{row['probabilities'][row['label']]:.3f}")
+                unsure = "" if row["sure"] else "\tnot sure"
+                show(f"{name}\t{row['label']}\t{row['probabilities'][row['label']]:.3f}{unsure}")
     _leave(len(failed), len(rows))
 
 
@@ -104,13 +116,8 @@ def _files(inputs: list[Path], *, recursive: bool) -> Iterator[Path]:
             yield path
 
 
-def _write(
-    model: str | None, inputs: list[Path], out: Path, *, recursive: bool, jobs: int, resume: bool
-) -> None:
+def _write(results: "Results", inputs: list[Path], *, recursive: bool, jobs: int, resume: bool) -> None:
     """Write the results to a table, by way of a journal that an interruption leaves."""
-    from magtfnet.recognizer.results import Results
-
-    results = Results(out, model, [str(path) for path in inputs], recursive=recursive)
     total = sum(1 for _ in _files(inputs, recursive=recursive))
     _refuse_none(inputs, total)
     files = _files(inputs, recursive=recursive)
@@ -123,7 +130,7 @@ def _write(
             progress=progress,
             on_failure=lambda error: say(f"magtfnet: {error}"),
         )
-    show(f"{out}: {total} recordings")
+    show(f"{results.out}: {total} recordings")
     _leave(failed, total)
 
 

@@ -22,6 +22,9 @@ def ship(
         ),
     ],
     seed: Annotated[int, typer.Option(min=0, help="Of weights, order and dropout.")] = 0,
+    unsure_below: Annotated[
+        float, typer.Option(min=0, max=1, help="An answer of a lower probability is 'not sure'; 0: never.")
+    ] = 0.5,
     precision: Annotated[
         Precision, typer.Option(help="Of the large products in training.")
     ] = Precision.FLOAT32,
@@ -44,6 +47,7 @@ def ship(
             copy,
             results,
             seed=seed,
+            unsure_below=unsure_below,
             precision=precision.value,
             cache=cache,
             on_epoch=lambda row: say(

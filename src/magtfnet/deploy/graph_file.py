@@ -23,6 +23,7 @@ def metadata(bundle: Bundle) -> dict[str, str]:
         "model": to_plain(bundle.model_config),
         "provenance": dict(bundle.provenance),
         "scores": dict(bundle.scores),
+        "unsure_below": bundle.unsure_below,
     }
     return {
         "format": FORMAT,

@@ -5,6 +5,12 @@ from collections.abc import Sequence
 import jinja2
 
 from magtfnet.corpora import CorpusInfo
+from magtfnet.evaluation.calibration import (
+    COVERAGES,
+    answered_from,
+    coverage_curve,
+    expected_calibration_error,
+)
 from magtfnet.evaluation.wording import percent, percent_range
 from magtfnet.experiments.past_results import PastResults
 from magtfnet.recognizer.bundle import Bundle
@@ -39,6 +45,10 @@ def shipped_card(bundle: Bundle, corpus: CorpusInfo, results: Sequence[PastResul
         epochs=sorted(epoch for result in results for epoch in result.best_epochs),
         rows=[_scores(result) for result in results],
         recalls=[_recalls(result) for result in results],
+        least=f"{bundle.unsure_below:.2f}",
+        sureness=[_sureness(result, bundle.unsure_below) for result in results],
+        coverages=[percent(coverage) for coverage in COVERAGES],
+        curves=[_curve(result) for result in results],
         digest=digest,
     )
 
@@ -57,6 +67,26 @@ def _scores(result: PastResults) -> list[str]:
         percent(pooled.unweighted_accuracy),
         percent_range(ua),
     ]
+
+
+def _sureness(result: PastResults, least: float) -> list[str]:
+    """Return the calibration error, what it was before the temperature, and what the threshold answers."""
+    before = result.before_temperature
+    answered = answered_from(result.reports.pooled, least)
+    return [
+        result.config.protocol.name,
+        percent(expected_calibration_error(result.reports.pooled)),
+        "no temperature" if before is None else percent(expected_calibration_error(before)),
+        percent(answered.coverage),
+        percent(answered.accuracy),
+    ]
+
+
+def _curve(result: PastResults) -> list[str]:
+    """Return, for each coverage, how many of the surest answers are right, and the threshold."""
+    curve = coverage_curve(result.reports.pooled)
+    cells = [f"{percent(point.accuracy)} ({point.threshold:.2f})" for point in curve]
+    return [result.config.protocol.name, *cells]
 
 
 def _recalls(result: PastResults) -> list[str]:

@@ -20,6 +20,7 @@ from magtfnet.experiments.run_directory import environment
 from magtfnet.experiments.shipped_card import shipped_card
 from magtfnet.experiments.training_run import part_data, prepare_training
 from magtfnet.features.store import default_cache
+from magtfnet.prediction import threshold
 from magtfnet.progress import Progress, silent
 from magtfnet.recognizer.bundle import Bundle, build
 from magtfnet.training import fit
@@ -32,6 +33,7 @@ def ship(
     results: Sequence[PastResults],
     *,
     seed: int = 0,
+    unsure_below: float = 0.5,
     precision: str = "float32",
     cache: Path | None = None,
     on_epoch: OnEpoch = lambda row: None,
@@ -43,6 +45,7 @@ def ship(
         corpus: every utterance is learnt from.
         results: of at least one protocol, all with the same recipe.
         seed: of initial weights, order and dropout.
+        unsure_below: an answer of a lower probability is "not sure"; the card says what that costs and brings.
         precision: of the large products in training.
         cache: where features are kept; ``default_cache()`` where not given.
         on_epoch: told each epoch's row.
@@ -90,7 +93,7 @@ def ship(
     }
     scores = {"cross_validation": [result.to_dict() for result in results]}
     parts = (model, standardizer, corpus.labels, config.audio, config.features, config.model)
-    bundle = Bundle(*parts, provenance=provenance, scores=scores)
+    bundle = Bundle(*parts, provenance=provenance, scores=scores, unsure_below=threshold(unsure_below))
     digest = hashlib.sha256(b"".join(t.numpy().tobytes() for t in model.state_dict().values())).hexdigest()
     bundle = replace(bundle, card=shipped_card(bundle, corpus.info, results, digest))
     return replace(bundle, graph=export(bundle, progress))

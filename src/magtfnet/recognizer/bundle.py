@@ -19,6 +19,7 @@ from magtfnet.errors import BundleError, ConfigError, MagtfnetError
 from magtfnet.features import FrontEnd, Standardizer
 from magtfnet.labels import LabelSet
 from magtfnet.models import Model, create_model
+from magtfnet.prediction import threshold
 from magtfnet.recognizer.bundle_files import (
     BUNDLE,
     CARD,
@@ -46,6 +47,7 @@ class Bundle:
         scores: validation and test scores: plain data.
         card: the model card, Markdown.
         graph: the same model as an ONNX file, where it was exported.
+        unsure_below: an answer of a lower probability is "not sure"; 0 where it answers always.
     """
 
     model: Model
@@ -58,6 +60,7 @@ class Bundle:
     scores: Mapping[str, Any] = field(default_factory=dict)
     card: str = ""
     graph: bytes | None = None
+    unsure_below: float = 0.0
 
     def save(self, folder: str | Path) -> Path:
         """Write the bundle to a folder that does not exist yet; nothing is left behind when writing fails.
@@ -94,12 +97,13 @@ class Bundle:
             model, standardizer = build(len(labels), audio, features, model_config)
             _fill(folder, model, standardizer, load_tensors(files[WEIGHTS]))
             provenance, scores, card = values["provenance"], values["scores"], files[CARD].decode()
+            unsure_below = threshold(values.get("unsure_below", 0.0))
         except BundleError:
             raise
         except (KeyError, TypeError, AttributeError, ValueError, MagtfnetError, SafetensorError) as error:
             raise BundleError(f"{folder}: does not fit this magtfnet ({error}); train it again") from error
         parts = (model.eval(), standardizer, labels, audio, features, model_config)
-        return cls(*parts, provenance, scores, card, files.get(GRAPH))
+        return cls(*parts, provenance, scores, card, files.get(GRAPH), unsure_below)
 
     def _description(self) -> bytes:
         values = {
@@ -108,6 +112,7 @@ class Bundle:
             "audio": to_plain(self.audio),
             "features": to_plain(self.features),
             "model": to_plain(self.model_config),
+            "unsure_below": self.unsure_below,
             "provenance": self.provenance,
             "scores": self.scores,
         }

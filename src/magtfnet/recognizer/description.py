@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from magtfnet.errors import BundleError
+from magtfnet.errors import BundleError, ConfigError
+from magtfnet.prediction import threshold
 from magtfnet.recognizer.bundle_files import BUNDLE, GRAPH, read_description, read_files
 from magtfnet.recognizer.onnx_engine import OnnxEngine
 
@@ -23,14 +24,15 @@ def describe(path: Path) -> dict[str, Any]:
             values = read_description(path, files[BUNDLE])
             classes, facts, scores = values["labels"]["classes"], values["provenance"], values["scores"]
             licence = str(facts.get("licence", "not stated"))
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            unsure_below = threshold(values.get("unsure_below", 0.0))
+        except (KeyError, TypeError, AttributeError, ValueError, ConfigError) as error:
             raise BundleError(f"{path}: does not fit this magtfnet ({error}); train it again") from error
         data, exported = b"".join(files.values()), GRAPH in files
     else:
         engine = OnnxEngine(path)
         classes, licence = list(engine.labels.classes), engine.metadata.get("licence", "not stated")
         facts, scores = json.loads(engine.metadata["provenance"]), json.loads(engine.metadata["scores"])
-        data, exported = path.read_bytes(), True
+        data, exported, unsure_below = path.read_bytes(), True, engine.unsure_below
     return {
         "classes": list(classes),
         "licence": licence,
@@ -39,6 +41,7 @@ def describe(path: Path) -> dict[str, Any]:
         "bytes": len(data),
         "sha256": hashlib.sha256(data).hexdigest(),
         "exported": exported,
+        "unsure_below": unsure_below,
     }
 
 

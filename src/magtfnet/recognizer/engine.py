@@ -22,5 +22,9 @@ class Engine(Protocol):
     def audio(self) -> AudioConfig:
         """How recordings are to be prepared."""
 
+    @property
+    def unsure_below(self) -> float:
+        """The least probability of an answer that the model stands by."""
+
     def probabilities(self, waveforms: Sequence[Samples]) -> npt.NDArray[np.float64]:
         """Return the probabilities (B, K) of prepared mono waveforms (S_i,)."""

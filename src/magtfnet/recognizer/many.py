@@ -24,7 +24,11 @@ AHEAD = 3
 
 
 def predict_many(
-    model: str | os.PathLike[str] | None, files: Iterable[Path], *, jobs: int = 1
+    model: str | os.PathLike[str] | None,
+    files: Iterable[Path],
+    *,
+    jobs: int = 1,
+    unsure_below: float | None = None,
 ) -> Iterator[Row]:
     """Yield a row for each file in order: its prediction, or why there is none.
 
@@ -33,18 +37,19 @@ def predict_many(
         files: any number; they are taken as they are needed.
         jobs: processes; each has a model of its own on one thread. A script that asks for more than one needs the guard
             ``if __name__ == "__main__"``, as processes are spawned.
+        unsure_below: as ``EmotionRecognizer.load`` takes it.
 
     Raises:
         MagtfnetError: the model cannot be loaded.
         WorkerError: a process was killed.
     """
     if jobs == 1:
-        recognizer = EmotionRecognizer.load(model)
+        recognizer = EmotionRecognizer.load(model, unsure_below=unsure_below)
         for piece in _pieces(files):
             yield from _rows(recognizer, piece)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, context, initializer=_begin, initargs=(model,)) as pool:
+    with ProcessPoolExecutor(jobs, context, initializer=_begin, initargs=(model, unsure_below)) as pool:
         try:
             yield from _in_order(lambda piece: pool.submit(_work, piece), files, AHEAD * jobs)
         except BrokenProcessPool as error:
@@ -81,9 +86,9 @@ def _rows(recognizer: EmotionRecognizer, files: Sequence[Path]) -> Iterator[Row]
 _recognizer: EmotionRecognizer | None = None  # of a worker process; set once, when it begins
 
 
-def _begin(model: str | os.PathLike[str] | None) -> None:
+def _begin(model: str | os.PathLike[str] | None, unsure_below: float | None) -> None:
     global _recognizer
-    _recognizer = EmotionRecognizer.load(model)
+    _recognizer = EmotionRecognizer.load(model, unsure_below=unsure_below)
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
 

@@ -13,6 +13,7 @@ from magtfnet.audio.waveform import Samples
 from magtfnet.config import AudioConfig, validated
 from magtfnet.errors import BundleError, MagtfnetError, StorageError
 from magtfnet.labels import LabelSet
+from magtfnet.prediction import threshold
 
 FORMAT = "magtfnet 1"
 INPUTS, OUTPUT = ("waveforms", "lengths"), "probabilities"
@@ -40,6 +41,7 @@ class OnnxEngine:
             labels = json.loads(self.metadata["labels"])
             self.labels = LabelSet(tuple(labels["classes"]), labels["merges"])
             self.audio = validated(AudioConfig, json.loads(self.metadata["audio"]), "audio.")
+            self.unsure_below = threshold(json.loads(self.metadata.get("unsure_below", "0")))
         except (KeyError, TypeError, ValueError, MagtfnetError) as error:
             raise BundleError(f"{name}: its metadata is damaged ({error}); export it again") from error
 

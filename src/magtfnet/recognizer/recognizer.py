@@ -12,7 +12,7 @@ from magtfnet.audio.trim import trim_silence
 from magtfnet.audio.waveform import Samples
 from magtfnet.errors import BundleError, DurationError, MagtfnetError
 from magtfnet.labels import LabelSet
-from magtfnet.prediction import Prediction
+from magtfnet.prediction import Prediction, threshold
 from magtfnet.progress import Progress, silent
 from magtfnet.recognizer.engine import Engine
 from magtfnet.recognizer.loading import load_engine, torch_engine
@@ -38,15 +38,26 @@ class EmotionRecognizer:
 
     Args:
         model: a trained model, or an engine that has one.
+        unsure_below: an answer of a lower probability is "not sure"; the model's own threshold where not given.
+
+    Raises:
+        ConfigError: the threshold is not from 0 to 1.
     """
 
-    def __init__(self, model: "Bundle | Engine") -> None:
+    def __init__(self, model: "Bundle | Engine", *, unsure_below: float | None = None) -> None:
         self.engine: Engine = model if hasattr(model, "probabilities") else torch_engine(model)
+        self.unsure_below = self.engine.unsure_below if unsure_below is None else threshold(unsure_below)
         self._folder: Path | None = None
         self._beside: TorchEngine | None = None
 
     @classmethod
-    def load(cls, model: str | os.PathLike[str] | None = None, *, threads: int = 1) -> "EmotionRecognizer":
+    def load(
+        cls,
+        model: str | os.PathLike[str] | None = None,
+        *,
+        threads: int = 1,
+        unsure_below: float | None = None,
+    ) -> "EmotionRecognizer":
         """Return the recognizer of a bundle, of an exported ``.onnx`` file, or of a model by its name.
 
         A bundle that was exported is run by onnxruntime, without torch, which also starts faster; the file was checked
@@ -55,14 +66,16 @@ class EmotionRecognizer:
         Args:
             model: a path, or a name that ``magtfnet models`` lists; without it the model that comes with magtfnet.
             threads: of one prediction by onnxruntime.
+            unsure_below: an answer of a lower probability is "not sure"; the model's own threshold where not given.
 
         Raises:
+            ConfigError: the threshold is not from 0 to 1.
             BundleError: see ``Bundle.load``.
             UnknownNameError: neither a path nor a name.
             MissingExtraError: a bundle that was not exported, and torch is not installed.
         """
         engine, folder = load_engine(model, threads=threads)
-        recognizer = cls(engine)
+        recognizer = cls(engine, unsure_below=unsure_below)
         recognizer._folder = folder
         return recognizer
 
@@ -255,7 +268,8 @@ class EmotionRecognizer:
                 yield item
             else:
                 named = dict(zip(self.labels.classes, next(rows), strict=True))
-                yield Prediction(max(named, key=lambda label: named[label]), named, duration)
+                label = max(named, key=lambda label: named[label])
+                yield Prediction(label, named, duration, self.unsure_below)
 
     def _torch(self) -> "TorchEngine":
         """Return the engine by torch, of the same bundle."""

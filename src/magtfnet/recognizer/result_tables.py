@@ -61,8 +61,8 @@ def write_parquet(path: Path, rows: Iterable[Row], classes: Sequence[str]) -> No
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    text = {"file", "label", "error"}
-    schema = pa.schema([(name, pa.string() if name in text else pa.float64()) for name in columns(classes)])
+    kinds = {"file": pa.string(), "label": pa.string(), "sure": pa.bool_(), "error": pa.string()}
+    schema = pa.schema([(name, kinds.get(name, pa.float64())) for name in columns(classes)])
     with whole_file(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
         for group in _batched(rows, ROW_GROUP):
             table = zip(*(_valid_text(cells(row, classes)) for row in group), strict=True)

@@ -22,6 +22,7 @@ class Results:
         model: as ``EmotionRecognizer.load`` takes it.
         inputs: what was asked for, as it was written; resuming wants the same.
         recursive: as it was asked for.
+        unsure_below: as ``EmotionRecognizer.load`` takes it.
 
     Raises:
         ResultsError: the table is there already, its folder is not, or its suffix is not known.
@@ -30,7 +31,13 @@ class Results:
     """
 
     def __init__(
-        self, out: Path, model: str | os.PathLike[str] | None, inputs: Sequence[str], *, recursive: bool
+        self,
+        out: Path,
+        model: str | os.PathLike[str] | None,
+        inputs: Sequence[str],
+        *,
+        recursive: bool,
+        unsure_below: float | None = None,
     ) -> None:
         self.write_table = writer_for(out)
         if out.exists():
@@ -40,7 +47,13 @@ class Results:
         self.out, self.model = out, find_model(model)
         described = describe(self.model)
         self.classes: tuple[str, ...] = tuple(described["classes"])
-        heading = {"model": described["sha256"], "inputs": list(inputs), "recursive": recursive}
+        self.unsure_below = unsure_below
+        heading = {
+            "model": described["sha256"],
+            "inputs": list(inputs),
+            "recursive": recursive,
+            "unsure_below": unsure_below,
+        }
         self.journal = Journal(out.with_name(f"{out.name}.unfinished"), heading)
 
     def write(
@@ -70,7 +83,7 @@ class Results:
         try:
             waiting = iter(files)
             self._refuse_changed(islice(waiting, done))
-            for row in predict_many(self.model, waiting, jobs=jobs):
+            for row in predict_many(self.model, waiting, jobs=jobs, unsure_below=self.unsure_below):
                 self.journal.add(row)
                 done += 1
                 progress("recordings", done, total)

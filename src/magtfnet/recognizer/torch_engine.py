@@ -36,6 +36,11 @@ class TorchEngine:
         """How recordings are to be prepared."""
         return self.bundle.audio
 
+    @property
+    def unsure_below(self) -> float:
+        """The least probability of an answer that the model stands by."""
+        return self.bundle.unsure_below
+
     def probabilities(self, waveforms: Sequence[Samples]) -> npt.NDArray[np.float64]:
         """Return the probabilities (B, K) of prepared mono waveforms (S_i,)."""
         rate = self.audio.sample_rate

@@ -10,6 +10,7 @@ class PredictionAnswer(BaseModel):
 
     model: str
     label: str
+    sure: bool
     probabilities: dict[str, float]
     duration: float
 

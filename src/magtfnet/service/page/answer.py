@@ -35,6 +35,8 @@ def answer(recognizer: EmotionRecognizer, source: bytes | Waveform, limits: Limi
     return ENVIRONMENT.get_template("answer.html").render(
         label=prediction.label,
         confidence=prediction.confidence,
+        sure=prediction.sure,
+        least=prediction.unsure_below,
         duration=prediction.duration,
         bars=Markup(bars(prediction.probabilities, "Probability of each emotion")),
         spectrogram=spectrogram_picture(waveform.samples),
