@@ -7,7 +7,11 @@ import pytest
 
 from magtfnet import RunDirectoryError
 from magtfnet.config import ModelConfig
+from magtfnet.evaluation import AggregateReport, EvaluationReport
+from magtfnet.evaluation.calibration import answered_from
+from magtfnet.evaluation.report import ScoredUtterance
 from magtfnet.experiments.past_results import PastResults, fixed_epochs
+from magtfnet.experiments.shipped_card import _tested_speakers
 from magtfnet.experiments.shipping import ship
 from magtfnet.labels import LabelSet
 
@@ -76,6 +80,30 @@ def test_a_model_that_is_solved_for_learns_from_copies_too_and_has_no_epochs(
     assert "epochs, fixed" not in bundle.card
 
 
+def test_the_card_looks_who_was_tested_in_whatever_protocol(past, synthetic):
+    def told(rows):
+        report = EvaluationReport(past.reports.pooled.classes, tuple(rows))
+        return _tested_speakers(replace(past, reports=AggregateReport({"run": report})), synthetic)
+
+    scored = [ScoredUtterance(u.id, u.speaker, u.emotion, u.emotion, (1.0, 0.0, 0.0)) for u in synthetic]
+    speaker = scored[0].speaker
+    alone = [row for row in scored if row.speaker == speaker]
+    assert told(alone) == "new"
+    assert told(alone[1:]) == "known from training"
+    unknown = replace(synthetic, utterances=tuple(replace(u, speaker=None) for u in synthetic))
+    assert _tested_speakers(past, unknown) == "not known"
+
+
+def test_the_card_says_how_sure_it_is(past, synthetic, feature_cache):
+    bundle = ship(synthetic, [replace(past, best_epochs=(1,))], cache=feature_cache, unsure_below=0.25)
+    assert bundle.unsure_below == 0.25
+    assert 'Below a probability of 0.25 it says "not sure"' in bundle.card
+    answered = answered_from(past.reports.pooled, 0.25)
+    row = next(line for line in bundle.card.splitlines() if "no temperature" in line)
+    assert row.endswith(f"| {100 * answered.coverage:.2f} | {100 * answered.accuracy:.2f} |")
+    assert "| answered % | 100.00 | 90.00 | 80.00 | 70.00 | 60.00 | 50.00 |" in bundle.card
+
+
 def test_results_that_do_not_fit_are_refused(past, synthetic, trained, tmp_path):
     training = past.config.training.model_copy(update={"learning_rate": 0.5})
     other = replace(past, config=past.config.model_copy(update={"training": training}))
@@ -86,6 +114,12 @@ def test_results_that_do_not_fit_are_refused(past, synthetic, trained, tmp_path)
     merged = replace(synthetic, labels=LabelSet(("anger", "calm")))
     with pytest.raises(RunDirectoryError, match="the corpus has anger, calm; name results of this corpus"):
         ship(merged, [past])
+    missing = past.reports.pooled.rows[0].id
+    fewer = replace(synthetic, utterances=tuple(u for u in synthetic if u.id != missing))
+    with pytest.raises(
+        RunDirectoryError, match=f"of 1 utterances that the corpus has not, such as {missing};"
+    ):
+        ship(fewer, [past])
     for name in ("config.toml", "predictions.csv", "history.csv"):
         shutil.copytree(trained.folder, tmp_path / name)
         (tmp_path / name / name).unlink()

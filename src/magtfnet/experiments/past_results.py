@@ -61,6 +61,12 @@ class PastResults:
         return cls(config, AggregateReport(reports), tuple(epochs), temperatures)
 
     @property
+    def protocol(self) -> str:
+        """The protocol's name, with that of the file or folder that its folds come from."""
+        protocol = self.config.protocol
+        return protocol.name if protocol.file is None else f"{protocol.name} {Path(protocol.file).name}"
+
+    @property
     def before_temperature(self) -> EvaluationReport | None:
         """All predictions as they were before the temperature, where each run has one."""
         runs = self.reports.runs
@@ -75,7 +81,7 @@ class PastResults:
         """Return the scores as plain data for a bundle."""
         pooled = self.reports.pooled
         return {
-            "protocol": self.config.protocol.name,
+            "protocol": self.protocol,
             "runs": len(self.reports.runs),
             "predictions": len(pooled.rows),
             "WA": pooled.weighted_accuracy,

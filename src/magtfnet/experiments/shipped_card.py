@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import jinja2
 
-from magtfnet.corpora import CorpusInfo
+from magtfnet.corpora import Corpus
 from magtfnet.evaluation.calibration import (
     COVERAGES,
     answered_from,
@@ -15,8 +15,6 @@ from magtfnet.evaluation.wording import percent, percent_range
 from magtfnet.experiments.past_results import PastResults
 from magtfnet.recognizer.bundle import Bundle
 
-SHARED = "speaker_dependent"
-"""The protocols whose names begin so test speakers who were in training."""
 ENVIRONMENT = jinja2.Environment(  # Markdown: nothing in it is a page's markup
     loader=jinja2.PackageLoader("magtfnet.experiments"),
     undefined=jinja2.StrictUndefined,
@@ -25,7 +23,7 @@ ENVIRONMENT = jinja2.Environment(  # Markdown: nothing in it is a page's markup
 )
 
 
-def shipped_card(bundle: Bundle, corpus: CorpusInfo, results: Sequence[PastResults], digest: str) -> str:
+def shipped_card(bundle: Bundle, corpus: Corpus, results: Sequence[PastResults], digest: str) -> str:
     """Return the card.
 
     Args:
@@ -36,14 +34,14 @@ def shipped_card(bundle: Bundle, corpus: CorpusInfo, results: Sequence[PastResul
     """
     return ENVIRONMENT.get_template("shipped_card.md").render(
         model=bundle.model_config.name,
-        corpus=corpus,
+        corpus=corpus.info,
         parameters=sum(parameter.numel() for parameter in bundle.model.parameters()),
         classes=", ".join(bundle.labels.classes),
         names=bundle.labels.classes,
         facts=bundle.provenance,
         solved=bundle.model.solved,
         epochs=sorted(epoch for result in results for epoch in result.best_epochs),
-        rows=[_scores(result) for result in results],
+        rows=[_scores(result, corpus) for result in results],
         recalls=[_recalls(result) for result in results],
         least=f"{bundle.unsure_below:.2f}",
         sureness=[_sureness(result, bundle.unsure_below) for result in results],
@@ -53,15 +51,14 @@ def shipped_card(bundle: Bundle, corpus: CorpusInfo, results: Sequence[PastResul
     )
 
 
-def _scores(result: PastResults) -> list[str]:
+def _scores(result: PastResults, corpus: Corpus) -> list[str]:
     pooled = result.reports.pooled
-    name = result.config.protocol.name
     wa = pooled.intervals.get("WA_over_speakers") or pooled.intervals.get("WA_wilson")
     ua = pooled.intervals.get("UA_over_speakers") or pooled.intervals.get("UA_over_utterances")
     return [
-        name,
+        result.protocol,
         str(len(result.reports.runs)),
-        "known from training" if name.startswith(SHARED) else "new",
+        _tested_speakers(result, corpus),
         percent(pooled.weighted_accuracy),
         percent_range(wa),
         percent(pooled.unweighted_accuracy),
@@ -69,12 +66,26 @@ def _scores(result: PastResults) -> list[str]:
     ]
 
 
+def _tested_speakers(result: PastResults, corpus: Corpus) -> str:
+    """Say whether who was tested was heard in training: no utterance of theirs lies outside the test part if not."""
+    everyone = {utterance.id: utterance.speaker for utterance in corpus}
+    if None in everyone.values():
+        return "not known"
+    for report in result.reports.runs.values():
+        tested = {row.id for row in report.rows}
+        if {everyone[id] for id in tested} & {
+            speaker for id, speaker in everyone.items() if id not in tested
+        }:
+            return "known from training"
+    return "new"
+
+
 def _sureness(result: PastResults, least: float) -> list[str]:
     """Return the calibration error, what it was before the temperature, and what the threshold answers."""
     before = result.before_temperature
     answered = answered_from(result.reports.pooled, least)
     return [
-        result.config.protocol.name,
+        result.protocol,
         percent(expected_calibration_error(result.reports.pooled)),
         "no temperature" if before is None else percent(expected_calibration_error(before)),
         percent(answered.coverage),
@@ -86,9 +97,9 @@ def _curve(result: PastResults) -> list[str]:
     """Return, for each coverage, how many of the surest answers are right, and the threshold."""
     curve = coverage_curve(result.reports.pooled)
     cells = [f"{percent(point.accuracy)} ({point.threshold:.2f})" for point in curve]
-    return [result.config.protocol.name, *cells]
+    return [result.protocol, *cells]
 
 
 def _recalls(result: PastResults) -> list[str]:
     recall = result.reports.pooled.per_class.recall
-    return [result.config.protocol.name, *(percent(recall[k]) for k in range(len(recall)))]
+    return [result.protocol, *(percent(recall[k]) for k in range(len(recall)))]

@@ -95,7 +95,7 @@ def ship(
     parts = (model, standardizer, corpus.labels, config.audio, config.features, config.model)
     bundle = Bundle(*parts, provenance=provenance, scores=scores, unsure_below=threshold(unsure_below))
     digest = hashlib.sha256(b"".join(t.numpy().tobytes() for t in model.state_dict().values())).hexdigest()
-    bundle = replace(bundle, card=shipped_card(bundle, corpus.info, results, digest))
+    bundle = replace(bundle, card=shipped_card(bundle, corpus, results, digest))
     return replace(bundle, graph=export(bundle, progress))
 
 
@@ -110,6 +110,12 @@ def _recipe(corpus: Corpus, results: Sequence[PastResults], precision: str) -> E
             raise RunDirectoryError(
                 f"the results of {config.protocol.name} are of another recipe than those of {first.protocol.name}; "
                 "name results of one recipe"
+            )
+        strangers = {row.id for row in result.reports.pooled.rows} - {utterance.id for utterance in corpus}
+        if strangers:
+            raise RunDirectoryError(
+                f"the results of {config.protocol.name} are of {len(strangers)} utterances that the corpus has not, "
+                f"such as {min(strangers)}; name results of this corpus"
             )
         if result.reports.pooled.classes != corpus.labels.classes:
             raise RunDirectoryError(
