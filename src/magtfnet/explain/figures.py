@@ -19,11 +19,16 @@ FOR, AGAINST = "#1b6ca8", "#c2571a"
 
 
 def overview(explanation: Explanation) -> str:
-    """Draw the waveform, the log-Mel spectrogram with what each cell adds, and the attention each frame receives."""
+    """Draw the waveform, the log-Mel spectrogram with what each cell adds, and the attention each frame receives.
+
+    A model without attention has no third part.
+    """
     start, end = explanation.seconds[0], explanation.seconds[-1]
+    relevance = explanation.inside.frame_relevance.numpy()
+    heights = (1, 3, 1) if len(relevance) else (1, 3)
     with matplotlib.rc_context(STYLE):  # type: ignore[arg-type]
-        figure = Figure(figsize=(WIDTH, 6.2))
-        wave, mel, looked = figure.subplots(3, 1, sharex=True, height_ratios=(1, 3, 1))
+        figure = Figure(figsize=(WIDTH, 1.24 * sum(heights)))
+        wave, mel, *others = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
         figure.subplots_adjust(left=LEFT, right=RIGHT, top=0.98, bottom=0.08, hspace=0.12)
         samples = explanation.waveform.samples
         step = max(1, len(samples) // 4000)
@@ -31,11 +36,11 @@ def overview(explanation: Explanation) -> str:
         wave.plot(time, samples[::step], color="0.25", linewidth=0.6)
         wave.set(ylabel="amplitude", xlim=(start, end))
         _draw_cells(mel, explanation)
-        relevance = explanation.inside.frame_relevance.numpy()
-        if len(relevance):
+        for looked in others:
             looked.plot(np.linspace(start, end, len(relevance)), 100 * relevance, color="0.25", linewidth=1)
-        looked.set(ylabel="attention (%)", xlabel="time (s)")
-        for axes in (wave, looked):
+            looked.set(ylabel="attention (%)")
+        (others or [mel])[-1].set(xlabel="time (s)")
+        for axes in (wave, *others):
             for edge in explanation.seconds[1:-1]:
                 axes.axvline(edge, color="0.6", linewidth=0.6, linestyle=":")
         return svg(figure)
