@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 from magtfnet.errors import ConfigError
@@ -13,7 +14,7 @@ def threshold(value: float) -> float:
     Raises:
         ConfigError: it is none.
     """
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value <= 1:
         raise ConfigError(f"unsure_below is {value!r}, expected a probability; give a number from 0 to 1")
     return float(value)
 

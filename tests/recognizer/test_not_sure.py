@@ -64,7 +64,7 @@ def test_a_bundle_from_before_there_was_one_is_always_sure(unsure, graph_path, t
     assert EmotionRecognizer.load(tmp_path / "old.onnx").unsure_below == 0.0
 
 
-@pytest.mark.parametrize("value", [1.5, -0.1, "much", True, None])
+@pytest.mark.parametrize("value", [1.5, -0.1, float("nan"), "much", True, None])
 def test_what_is_no_probability_is_refused_in_a_line(unsure, trained, tmp_path, value):
     description = json.loads(Bundle.load(unsure)._description()) | {"unsure_below": value}
     _rewrite(unsure, tmp_path / "bad", description)
@@ -90,7 +90,10 @@ def test_the_command_says_so(cli, unsure, paths):
     assert [len(line.split("\t")) for line in lines] == [3] * len(paths)
     told = json.loads(cli("predict", unsure, *paths, "--json").out)
     assert [row["sure"] for row in told] == [max(row["probabilities"].values()) >= 0.5 for row in told]
-    assert cli("predict", unsure, paths[0], "--unsure-below", "2").code == 2
+    for mistake in ("2", "-0.1", "nan"):
+        done = cli("predict", unsure, paths[0], "--unsure-below", mistake)
+        assert done.code == 2
+        assert done.err.count("\n") == 1
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

@@ -17,7 +17,8 @@ from running_service import RATE, Process, make_state, problem_of, serving
 from scripted_engine import LoudnessEngine
 
 from magtfnet import EmotionRecognizer, Waveform
-from magtfnet.service.limits import MEBIBYTE
+from magtfnet.service.limits import MEBIBYTE, Limits
+from magtfnet.service.page.answer import answer
 from magtfnet.service.page.spectrogram import RANGE, spectrogram_picture
 
 SECRET = "0123456789abcdef0123"
@@ -427,3 +428,11 @@ def test_pieces_are_heard_one_after_another_in_threads(talk, live_of, monkeypatc
     assert threading.main_thread() not in threads
     assert live.seconds == len(talk) / RATE
     assert len(live._whole().samples) == len(talk)
+
+
+@pytest.mark.parametrize(("least", "said"), [(0.0, 0), (1.0, 1)])
+def test_an_answer_that_is_not_sure_says_so(talk, least, said):
+    recognizer = EmotionRecognizer(LoudnessEngine(), unsure_below=least)
+    told = answer(recognizer, Waveform(talk, RATE), Limits())
+    assert told.count("<strong>Not sure:</strong> the most probable emotion has less than 100 %.") == said
+    assert told.count(" %, not sure.</p>") == said, "as it is read out"
