@@ -7,6 +7,9 @@ from typing import Any
 
 from magtfnet.errors import ConfigError
 
+UNSURE_BELOW = 0.5
+"""The threshold of models that ship: below it all other emotions together are more probable than the one told."""
+
 
 def threshold(value: float) -> float:
     """Return a probability below which an answer is "not sure".

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from magtfnet import RunDirectoryError
-from magtfnet.config import ModelConfig
+from magtfnet.config import ModelConfig, ProtocolConfig
 from magtfnet.evaluation import AggregateReport, EvaluationReport
 from magtfnet.evaluation.calibration import answered_from
 from magtfnet.evaluation.report import ScoredUtterance
@@ -45,6 +45,24 @@ def test_before_the_temperature_is_known_where_each_run_has_one(past, trained, t
         assert before.probabilities == pytest.approx(tuple(p / sum(squares) for p in squares))
 
 
+def test_temperatures_of_several_runs_are_known_by_their_names(trained, tmp_path):
+    shutil.copy(trained.folder / "config.toml", tmp_path)
+    header, *rows = (trained.folder / "predictions.csv").read_text().splitlines()
+    run = next(iter(EvaluationReport.from_predictions(trained.folder / "predictions.csv").rows)).run
+    names = ("fold_01_seed_0", "fold_00_seed_0")  # in another order than their folders
+    lines = [row.replace(run, name) for name in names for row in rows]
+    (tmp_path / "predictions.csv").write_text("\n".join([header, *lines]) + "\n")
+    first, *epochs = (trained.folder / "history.csv").read_text().splitlines()
+    for temperature, name in enumerate(names, start=2):
+        (tmp_path / name).mkdir()
+        text = "\n".join([f"{first},temperature", *(f"{row},{temperature}" for row in epochs)])
+        (tmp_path / name / "history.csv").write_text(text + "\n")
+    assert PastResults.read(tmp_path).temperatures == dict(zip(names, (2.0, 3.0), strict=True))
+    (tmp_path / names[0]).rename(tmp_path / "fold_07_seed_0")
+    with pytest.raises(RunDirectoryError, match="temperatures of other runs than the predictions"):
+        PastResults.read(tmp_path)
+
+
 def test_ship_trains_on_everything_the_same_way_again(past, synthetic, feature_cache, synthetic_root):
     epochs = []
     results = [replace(past, best_epochs=(2,))]
@@ -81,23 +99,31 @@ def test_a_model_that_is_solved_for_learns_from_copies_too_and_has_no_epochs(
 
 
 def test_the_card_looks_who_was_tested_in_whatever_protocol(past, synthetic):
-    def told(rows):
+    def told(rows, **protocol):
         report = EvaluationReport(past.reports.pooled.classes, tuple(rows))
-        return _tested_speakers(replace(past, reports=AggregateReport({"run": report})), synthetic)
+        config = past.config.model_copy(update={"protocol": ProtocolConfig(**protocol)})
+        return _tested_speakers(
+            replace(past, config=config, reports=AggregateReport({"run": report})), synthetic
+        )
 
     scored = [ScoredUtterance(u.id, u.speaker, u.emotion, u.emotion, (1.0, 0.0, 0.0)) for u in synthetic]
     speaker = scored[0].speaker
     alone = [row for row in scored if row.speaker == speaker]
-    assert told(alone) == "new"
-    assert told(alone[1:]) == "known from training"
+    published = {"name": "folds_from", "file": "folds.csv"}
+    assert told(alone, **published) == "new"
+    assert told(alone[1:], **published) == "known from training"
+    # here the other utterances of who is tested belong to no part
+    assert told(alone[1:], name="speaker_and_sentence_independent") == "new"
+    assert told(alone[1:], name="speaker_dependent_8_1_1") == "known from training"
     unknown = replace(synthetic, utterances=tuple(replace(u, speaker=None) for u in synthetic))
-    assert _tested_speakers(past, unknown) == "not known"
+    config = past.config.model_copy(update={"protocol": ProtocolConfig(**published)})
+    assert _tested_speakers(replace(past, config=config), unknown) == "not known"
 
 
 def test_the_card_says_how_sure_it_is(past, synthetic, feature_cache):
     bundle = ship(synthetic, [replace(past, best_epochs=(1,))], cache=feature_cache, unsure_below=0.25)
     assert bundle.unsure_below == 0.25
-    assert 'Below a probability of 0.25 it says "not sure"' in bundle.card
+    assert 'Below a probability of 0.25 it says "not sure". The table' in bundle.card, "not fixed beforehand"
     answered = answered_from(past.reports.pooled, 0.25)
     row = next(line for line in bundle.card.splitlines() if "no temperature" in line)
     assert row.endswith(f"| {100 * answered.coverage:.2f} | {100 * answered.accuracy:.2f} |")

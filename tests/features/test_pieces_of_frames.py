@@ -1,4 +1,4 @@
-"""Spectra are taken of few frames at a time: the same numbers, in as little memory for an hour as for a second."""
+"""Spectra are taken of few frames at a time: the same numbers, and no transform grows with the recording."""
 
 import pytest
 import torch

@@ -13,6 +13,8 @@ from magtfnet import BundleError, ConfigError, EmotionRecognizer
 from magtfnet.deploy import export
 from magtfnet.recognizer import Bundle
 from magtfnet.recognizer.description import describe
+from magtfnet.recognizer.many import predict_many
+from magtfnet.recognizer.results import Results
 
 
 @pytest.fixture(scope="module")
@@ -50,12 +52,19 @@ def test_bundle_and_graph_keep_it(unsure, tmp_path):
         assert describe(model)["unsure_below"] == 0.5
 
 
+def test_a_bundle_that_is_changed_and_saved_has_the_last_word_over_its_graph(unsure, tmp_path):
+    replace(Bundle.load(unsure), unsure_below=0.9).save(tmp_path / "changed")
+    assert EmotionRecognizer.load(tmp_path / "changed").unsure_below == 0.9
+    assert describe(tmp_path / "changed")["unsure_below"] == 0.9
+
+
 def test_a_bundle_from_before_there_was_one_is_always_sure(unsure, graph_path, tmp_path):
     bundle = Bundle.load(unsure)
     description = json.loads(bundle._description())
     del description["unsure_below"]
     _rewrite(unsure, tmp_path / "old", description)
     assert Bundle.load(tmp_path / "old").unsure_below == 0.0
+    assert EmotionRecognizer.load(tmp_path / "old").unsure_below == 0.0
     graph = onnx.load(graph_path)
     kept = {entry.key: entry.value for entry in graph.metadata_props if entry.key != "unsure_below"}
     del graph.metadata_props[:]
@@ -75,6 +84,15 @@ def test_what_is_no_probability_is_refused_in_a_line(unsure, trained, tmp_path, 
     if value is not None:
         with pytest.raises(ConfigError, match="give a number from 0 to 1"):
             EmotionRecognizer(trained.bundle, unsure_below=value)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_mistake_is_told_before_any_process_begins(unsure, paths, tmp_path, jobs):
+    with pytest.raises(ConfigError, match="unsure_below is 2, expected a probability"):
+        next(predict_many(unsure, paths, jobs=jobs, unsure_below=2))
+    with pytest.raises(ConfigError, match="unsure_below is 2, expected a probability"):
+        Results(tmp_path / "r.csv", unsure, ["a"], recursive=False, unsure_below=2)
+    assert list(tmp_path.iterdir()) == []
 
 
 def _rewrite(source, target, description):

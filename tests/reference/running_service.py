@@ -27,6 +27,7 @@ ABOUT = {
     "licence": "none",
     "corpus": "none",
     "scores": [],
+    "unsure_below": 0.0,
     "bytes": 0,
     "sha256": "0" * 64,
     "exported": True,

@@ -67,5 +67,5 @@ def _show(described: list[dict[str, Any]]) -> None:
         for line in model["scores"]:
             show(f"    {line}")
         if model["unsure_below"]:
-            show(f"    not sure below {100 * model['unsure_below']:.0f} %")
+            show(f"    not sure below {100 * model['unsure_below']:g} %")
         show(f"    {model['path']}, SHA-256 {model['sha256'][:16]}")

@@ -54,6 +54,8 @@ class PastResults:
             temperatures = {
                 name: rows[0]["temperature"] for name, rows in histories.items() if "temperature" in rows[0]
             }
+            if temperatures and set(temperatures) != set(reports):
+                raise ValueError("temperatures of other runs than the predictions")
         except (ConfigError, OSError, ValueError, KeyError, TypeError) as error:
             raise RunDirectoryError(
                 f"{folder}: no finished results ({error}); name a run directory"

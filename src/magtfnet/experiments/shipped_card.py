@@ -13,8 +13,11 @@ from magtfnet.evaluation.calibration import (
 )
 from magtfnet.evaluation.wording import percent, percent_range
 from magtfnet.experiments.past_results import PastResults
+from magtfnet.prediction import UNSURE_BELOW
 from magtfnet.recognizer.bundle import Bundle
 
+SPEAKERS_APART = ("leave_one_speaker_out", "speaker_independent_k_fold", "speaker_and_sentence_independent")
+"""Protocols that keep them apart, also where they leave utterances of a tested speaker out of every part."""
 ENVIRONMENT = jinja2.Environment(  # Markdown: nothing in it is a page's markup
     loader=jinja2.PackageLoader("magtfnet.experiments"),
     undefined=jinja2.StrictUndefined,
@@ -43,7 +46,8 @@ def shipped_card(bundle: Bundle, corpus: Corpus, results: Sequence[PastResults],
         epochs=sorted(epoch for result in results for epoch in result.best_epochs),
         rows=[_scores(result, corpus) for result in results],
         recalls=[_recalls(result) for result in results],
-        least=f"{bundle.unsure_below:.2f}",
+        least=bundle.unsure_below,
+        beforehand=bundle.unsure_below == UNSURE_BELOW,
         sureness=[_sureness(result, bundle.unsure_below) for result in results],
         coverages=[percent(coverage) for coverage in COVERAGES],
         curves=[_curve(result) for result in results],
@@ -67,7 +71,13 @@ def _scores(result: PastResults, corpus: Corpus) -> list[str]:
 
 
 def _tested_speakers(result: PastResults, corpus: Corpus) -> str:
-    """Say whether who was tested was heard in training: no utterance of theirs lies outside the test part if not."""
+    """Say whether who was tested was heard in training.
+
+    Some protocols keep speakers apart. Of others, and of folds from a file, the predictions tell: those speakers are
+    new of whom no utterance lies outside the test part.
+    """
+    if result.config.protocol.name in SPEAKERS_APART:
+        return "new"
     everyone = {utterance.id: utterance.speaker for utterance in corpus}
     if None in everyone.values():
         return "not known"

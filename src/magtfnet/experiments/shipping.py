@@ -20,7 +20,7 @@ from magtfnet.experiments.run_directory import environment
 from magtfnet.experiments.shipped_card import shipped_card
 from magtfnet.experiments.training_run import part_data, prepare_training
 from magtfnet.features.store import default_cache
-from magtfnet.prediction import threshold
+from magtfnet.prediction import UNSURE_BELOW, threshold
 from magtfnet.progress import Progress, silent
 from magtfnet.recognizer.bundle import Bundle, build
 from magtfnet.training import fit
@@ -33,7 +33,7 @@ def ship(
     results: Sequence[PastResults],
     *,
     seed: int = 0,
-    unsure_below: float = 0.5,
+    unsure_below: float = UNSURE_BELOW,
     precision: str = "float32",
     cache: Path | None = None,
     on_epoch: OnEpoch = lambda row: None,
@@ -55,6 +55,7 @@ def ship(
         RunDirectoryError: the results are of unlike recipes or other classes.
         MagtfnetError: as ``train``; and as ``export``.
     """
+    unsure_below = threshold(unsure_below)
     config = _recipe(corpus, results, precision)
     store = prepare_training(corpus, corpus, config, cache=cache or default_cache(), progress=progress)
     with seeded(seed):
@@ -93,7 +94,7 @@ def ship(
     }
     scores = {"cross_validation": [result.to_dict() for result in results]}
     parts = (model, standardizer, corpus.labels, config.audio, config.features, config.model)
-    bundle = Bundle(*parts, provenance=provenance, scores=scores, unsure_below=threshold(unsure_below))
+    bundle = Bundle(*parts, provenance=provenance, scores=scores, unsure_below=unsure_below)
     digest = hashlib.sha256(b"".join(t.numpy().tobytes() for t in model.state_dict().values())).hexdigest()
     bundle = replace(bundle, card=shipped_card(bundle, corpus, results, digest))
     return replace(bundle, graph=export(bundle, progress))

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from magtfnet.config import StftConfig
-from magtfnet.features.exportable import gathered_frames, power_by_products
+from magtfnet.features.exportable import gathered_frames, windowed_power
 
 FRAMES_AT_ONCE = 64
+"""Of all recordings of a batch together; of larger batches one frame each."""
 
 
 def num_frames(num_samples: Tensor, hop_length: int) -> Tensor:
@@ -52,25 +53,26 @@ class PowerSpectrum(nn.Module):
     def forward(self, waveforms: Tensor, lengths: Tensor) -> Tensor:
         """Map waveforms (B, S), the first ``lengths`` (B,) samples real, to power (B, T, n_fft // 2 + 1)."""
         samples = real_samples(waveforms.to(self.window.dtype), lengths)
-        cut = centred_frames(samples, self.config.n_fft, self.config.hop_length)
-        return torch.cat([power_of(piece * self.window) for piece in in_pieces(cut)], dim=1)
+        size, hop = self.config.n_fft, self.config.hop_length
+        if torch.onnx.is_in_onnx_export():
+            return windowed_power(padded_around(samples, size), self.window, hop)
+        frames = centred_frames(samples, size, hop)
+        return torch.cat([power_of(piece * self.window) for piece in in_pieces(frames)], dim=1)
 
 
 def in_pieces(frames: Tensor) -> Sequence[Tensor]:
-    """Return frames (B, T, n) as pieces of few frames, whose spectra stay in the processor's cache.
+    """Return frames (B, T, n) as pieces of few frames, which stay in the processor's cache while they are transformed.
 
-    Long recordings then take no more memory than short ones. An exported graph has one piece: its T is not known.
+    What is not kept of the transforms then takes no more memory in long recordings than in short ones.
     """
-    if torch.onnx.is_in_onnx_export():
+    if frames.device.type != "cpu":
         return (frames,)
-    pieces: Sequence[Tensor] = torch.split(frames, max(1, FRAMES_AT_ONCE // len(frames)), dim=1)
+    pieces: Sequence[Tensor] = torch.split(frames, max(1, FRAMES_AT_ONCE // max(1, len(frames))), dim=1)
     return pieces
 
 
 def power_of(frames: Tensor) -> Tensor:
     """Return |DFT|^2 of real frames (..., n) at the frequencies up to half the rate, (..., n // 2 + 1)."""
-    if torch.onnx.is_in_onnx_export():
-        return power_by_products(frames)
     spectrum = torch.fft.rfft(frames)
     power: Tensor = spectrum.real.square() + spectrum.imag.square()
     return power
@@ -78,12 +80,17 @@ def power_of(frames: Tensor) -> Tensor:
 
 def centred_frames(samples: Tensor, frame_length: int, hop_length: int) -> Tensor:
     """Return (B, T, frame_length), frame t centred on sample t * hop of ``samples`` (B, S), zeros beyond the ends."""
-    half = frame_length // 2
-    padded = nn.functional.pad(samples, (half, frame_length - half))
+    padded = padded_around(samples, frame_length)
     if torch.onnx.is_in_onnx_export():
         return gathered_frames(padded, frame_length, hop_length)
     frames: Tensor = padded.unfold(-1, frame_length, hop_length)
     return frames
+
+
+def padded_around(samples: Tensor, frame_length: int) -> Tensor:
+    """Return samples (B, S) with zeros beyond both ends, (B, S + frame_length), so that the first frame is centred."""
+    half = frame_length // 2
+    return nn.functional.pad(samples, (half, frame_length - half))
 
 
 def frame_sums(values: Tensor, frame_length: int, hop_length: int) -> Tensor:
@@ -94,8 +101,7 @@ def frame_sums(values: Tensor, frame_length: int, hop_length: int) -> Tensor:
     if torch.onnx.is_in_onnx_export():
         return centred_frames(values, frame_length, hop_length).sum(dim=-1)
     block = math.gcd(frame_length, hop_length)
-    half = frame_length // 2
-    padded = nn.functional.pad(values, (half, frame_length - half))
+    padded = padded_around(values, frame_length)
     blocks = padded[:, : padded.shape[1] // block * block].reshape(len(padded), -1, block)
     sums: Tensor = blocks.sum(dim=-1).unfold(-1, frame_length // block, hop_length // block).sum(dim=-1)
     return sums
@@ -104,7 +110,7 @@ def frame_sums(values: Tensor, frame_length: int, hop_length: int) -> Tensor:
 def ascending(values: Tensor, dim: int) -> Tensor:
     """Return ``values`` sorted along a dimension.
 
-    NumPy sorts twenty times faster than PyTorch does, which keeps track of where each value came from.
+    NumPy sorts about ten times faster than PyTorch does, which keeps track of where each value came from.
     """
     if values.device.type != "cpu" or values.requires_grad or torch.onnx.is_in_onnx_export():
         return values.sort(dim=dim).values

@@ -11,8 +11,23 @@ import math
 import torch
 from torch import Tensor, nn
 
-from magtfnet.features.exportable import even_dft_by_products
-from magtfnet.features.frames import centred_frames, in_pieces, num_frames, power_of, real
+from magtfnet.features.exportable import (
+    FRAMES_A_TURN,
+    even_of_tables,
+    even_tables,
+    framing,
+    gathered,
+    power_of_tables,
+    power_tables,
+)
+from magtfnet.features.frames import (
+    centred_frames,
+    in_pieces,
+    num_frames,
+    padded_around,
+    power_of,
+    real,
+)
 
 LOWEST_HZ, HIGHEST_HZ = 60.0, 600.0
 OCTAVE_COST = 0.025
@@ -23,14 +38,10 @@ AUDIBLE = 0.02
 """The least RMS of a voiced frame, as a share of the utterance's loudest."""
 WINDOW_S = 0.064
 """Nearly four periods of the lowest voice."""
-HARMONICS = (1, 2, 4)
-BINS_AROUND = 1
-"""A harmonic's power is the highest within so many bins of its place."""
 FACTORS = 2 * 3 * 5
 """A number without other prime factors divides a power of this."""
 FORMANT_BAND = (2200.0, 3500.0)
 """In Hz: where the third formant lies."""
-FLOOR = 1e-9
 SEMITONES_ABOVE = 55.0
 """In Hz: A1."""
 
@@ -58,8 +69,11 @@ class Voice(nn.Module):
         self.register_buffer("window", window, persistent=False)
         self.first, self.last = int(sample_rate / HIGHEST_HZ), int(sample_rate / LOWEST_HZ)
         self.padded = _smooth(self.size + self.last + 2)  # so long that no lag wraps around
-        own = _autocorrelation(power_of(self._padded(window)), self.padded, self.last + 2)
-        self.register_buffer("own", own / own[0], persistent=False)  # the window's share of it
+        own = torch.fft.irfft(
+            power_of(nn.functional.pad(window, (0, self.padded - self.size))), n=self.padded
+        )
+        own = own[: self.last + 2] / own[0]  # the window's share of an autocorrelation
+        self.register_buffer("own", own, persistent=False)
         lags = torch.arange(self.first, self.last + 1, dtype=torch.float64)
         cost = OCTAVE_COST * torch.log2(lags / self.first)
         self.register_buffer("octave_cost", cost, persistent=False)
@@ -78,9 +92,12 @@ class Voice(nn.Module):
         """
         frames = num_frames(lengths, self.hop_length)
         valid = real(frames, rms.shape[1])
-        cut = centred_frames(samples, self.size, self.hop_length)
-        heard = [self._heard(piece) for piece in in_pieces(cut)]
-        period, periodicity, *tilt = (torch.cat(values, dim=1) for values in zip(*heard, strict=True))
+        if torch.onnx.is_in_onnx_export():
+            heard = self._heard_by_products(samples)
+        else:
+            cut = centred_frames(samples, self.size, self.hop_length)
+            heard = torch.cat([self._heard(piece) for piece in in_pieces(cut)], dim=1)
+        period, periodicity, *tilt = heard.unbind(dim=-1)
         loudest = torch.where(valid, rms, 0.0).amax(dim=1, keepdim=True)
         voiced = (periodicity > PERIODIC) & (rms > AUDIBLE * loudest) & valid
         f0 = _without_leaps(12 * torch.log2(self.sample_rate / (period * SEMITONES_ABOVE)), frames)
@@ -90,38 +107,118 @@ class Voice(nn.Module):
         voice = torch.stack((f0, jitter, shimmer, noise, *tilt), dim=-1)
         return voice, torch.stack((periodicity, voiced.to(voice.dtype)), dim=-1)
 
-    def _heard(self, cut: Tensor) -> tuple[Tensor, ...]:
-        """Return period, periodicity and the three of ``_tilt`` of frames (B, T, size), each (B, T)."""
-        power = power_of(self._padded((cut - cut.mean(dim=-1, keepdim=True)) * self.window))
-        period, periodicity = self._period(_autocorrelation(power, self.padded, self.last + 2))
-        return period, periodicity, *self._tilt(power, period)
+    def _heard(self, frames: Tensor) -> Tensor:
+        """Return period, periodicity and three tilts of frames (B, T, size), (B, T, 5)."""
+        power = power_of(_prepared(frames, self.window, self.padded))
+        autocorrelation = torch.fft.irfft(power, n=self.padded)[..., : self.last + 2]
+        return _told(power, autocorrelation, self.own, self.octave_cost, *self._places())
 
-    def _padded(self, frames: Tensor) -> Tensor:
-        return nn.functional.pad(frames, (0, self.padded - self.size))
+    def _heard_by_products(self, samples: Tensor) -> Tensor:
+        """As ``_heard``, of the frames of samples (B, S)."""
+        heard: Tensor = _scripted(
+            *framing(padded_around(samples, self.size), self.size, self.hop_length),
+            FRAMES_A_TURN,
+            self.window,
+            self.padded,
+            *power_tables(self.padded),
+            *even_tables(self.padded, self.last + 2),
+            self.own,
+            self.octave_cost,
+            *self._places(),
+        )
+        return heard
 
-    def _period(self, autocorrelation: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the period in samples and the normalised autocorrelation there, below 1, each (B, T)."""
-        normal = autocorrelation / (autocorrelation[..., :1] + 1e-6) / self.own
-        here = normal[..., self.first : -1]
-        before, after = normal[..., self.first - 1 : -2], normal[..., self.first + 1 :]
-        merit = here - self.octave_cost
-        best = torch.where((here >= before) & (here >= after), merit, -1.0).argmax(dim=-1, keepdim=True)
-        left, middle, right = (values.gather(-1, best).squeeze(-1) for values in (before, here, after))
-        bend = left - 2 * middle + right  # of the parabola through the three
-        bent = bend.abs() > FLOOR
-        shift = torch.where(bent, 0.5 * (left - right) / torch.where(bent, bend, 1.0), 0.0).clamp(-0.5, 0.5)
-        height = middle - 0.25 * (left - right) * shift
-        return best.squeeze(-1) + self.first + shift, height.clamp(0.0, 0.9999)
-
-    def _tilt(self, power: Tensor, period: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return by how much the first harmonic stands above the second, the fourth and the third formant."""
+    def _places(self) -> tuple[int, int, int]:
+        """Return the first lag, and the bins between which the third formant lies."""
         step = self.sample_rate / self.padded  # Hz a bin
-        fundamental = self.sample_rate / period / step
-        first, second, fourth = (_highest_near(power, fundamental * number) for number in HARMONICS)
-        low, high = (min(int(hertz / step), power.shape[-1] - 1) for hertz in FORMANT_BAND)
-        formant = power[..., low : max(high, low + 1)].amax(dim=-1)
-        first, second, fourth, formant = ((value + FLOOR).log() for value in (first, second, fourth, formant))
-        return first - second, first - fourth, first - formant
+        low, high = (min(int(hertz / step), self.padded // 2) for hertz in FORMANT_BAND)
+        return self.first, low, max(high, low + 1)
+
+
+def _in_turns(
+    blocks: Tensor,
+    firsts: Tensor,
+    offsets: Tensor,
+    turns: Tensor,
+    frames_a_turn: int,
+    window: Tensor,
+    padded: int,
+    inner: Tensor,
+    twiddles: Tensor,
+    outer: Tensor,
+    places: Tensor,
+    even_inner: Tensor,
+    even_twiddles: Tensor,
+    even_outer: Tensor,
+    even_places: Tensor,
+    own: Tensor,
+    octave_cost: Tensor,
+    first: int,
+    low: int,
+    high: int,
+) -> Tensor:
+    heard = []
+    for turn in range(int(turns)):
+        frames = gathered(blocks, firsts[turn * frames_a_turn : (turn + 1) * frames_a_turn], offsets)
+        power = power_of_tables(_prepared(frames, window, padded), inner, twiddles, outer, places)
+        even = torch.cat((power, power[..., 1:-1].flip(-1)), dim=-1)  # its transform back is its transform
+        autocorrelation = even_of_tables(even, even_inner, even_twiddles, even_outer, even_places) / padded
+        heard.append(_told(power, autocorrelation, own, octave_cost, first, low, high))
+    return torch.cat(heard, dim=1)
+
+
+_scripted = torch.jit.script_if_tracing(_in_turns)  # type: ignore[no-untyped-call]
+
+
+def _prepared(frames: Tensor, window: Tensor, padded: int) -> Tensor:
+    """Return frames (B, T, size) without their mean, under the window, with zeros behind them; scriptable."""
+    centred = (frames - frames.mean(dim=-1, keepdim=True)) * window
+    return nn.functional.pad(centred, (0, padded - window.shape[0]))
+
+
+def _told(
+    power: Tensor, autocorrelation: Tensor, own: Tensor, octave_cost: Tensor, first: int, low: int, high: int
+) -> Tensor:
+    """Return the period in samples, the normalised autocorrelation there and three tilts, (B, T, 5); scriptable.
+
+    Args:
+        power: (B, T, bins).
+        autocorrelation: (B, T, lags), from lag 0 on.
+        own: the window's share of it.
+        octave_cost: of each lag from ``first`` on, but for the last.
+        first: the shortest period that is looked for.
+        low: the third formant's lowest bin.
+        high: the bin behind its highest.
+    """
+    period, periodicity = _period(
+        autocorrelation / (autocorrelation[..., :1] + 1e-6) / own, octave_cost, first
+    )
+    fundamental = 2.0 * (power.shape[-1] - 1) / period
+    levels = (
+        _highest_near(power, fundamental),
+        _highest_near(power, 2.0 * fundamental),
+        _highest_near(power, 4.0 * fundamental),
+        power[..., low:high].amax(dim=-1),
+    )
+    logs = (torch.stack(levels, dim=-1) + 1e-9).log()
+    tilts = logs[..., :1] - logs[..., 1:]
+    return torch.cat((torch.stack((period, periodicity), dim=-1), tilts), dim=-1)
+
+
+def _period(normal: Tensor, octave_cost: Tensor, first: int) -> tuple[Tensor, Tensor]:
+    """Return the period in samples and the normalised autocorrelation there, below 1, each (B, T); scriptable."""
+    here = normal[..., first:-1]
+    before, after = normal[..., first - 1 : -2], normal[..., first + 1 :]
+    merit = torch.where((here >= before) & (here >= after), here - octave_cost, -1.0)
+    best = merit.argmax(dim=-1, keepdim=True)
+    left = before.gather(-1, best).select(-1, 0)
+    middle = here.gather(-1, best).select(-1, 0)
+    right = after.gather(-1, best).select(-1, 0)
+    bend = left - 2 * middle + right  # of the parabola through the three
+    bent = bend.abs() > 1e-9
+    shift = torch.where(bent, 0.5 * (left - right) / torch.where(bent, bend, 1.0), 0.0).clamp(-0.5, 0.5)
+    height = middle - 0.25 * (left - right) * shift
+    return best.select(-1, 0) + first + shift, height.clamp(0.0, 0.9999)
 
 
 def _smooth(least: int) -> int:
@@ -132,18 +229,9 @@ def _smooth(least: int) -> int:
     return size
 
 
-def _autocorrelation(power: Tensor, size: int, lags: int) -> Tensor:
-    """Return the autocorrelation (..., lags) of frames of ``size`` samples, from their power (..., bins)."""
-    if torch.onnx.is_in_onnx_export():  # the power is even, so its transform back is its transform
-        even = torch.cat((power, power[..., 1:-1].flip(-1)), dim=-1)
-        return even_dft_by_products(even, lags) / size
-    correlation: Tensor = torch.fft.irfft(power, n=size)
-    return correlation[..., :lags]
-
-
 def _highest_near(power: Tensor, place: Tensor) -> Tensor:
-    """Return the highest of the bins around ``place`` (B, T)."""
-    around = torch.arange(-BINS_AROUND, BINS_AROUND + 1, device=power.device)
+    """Return the highest of the three bins around ``place`` (B, T); scriptable."""
+    around = torch.arange(-1, 2, device=power.device)
     bins = (place.round().long().unsqueeze(-1) + around).clamp(1, power.shape[-1] - 1)
     return power.gather(-1, bins).amax(dim=-1)
 

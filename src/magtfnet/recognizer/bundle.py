@@ -19,13 +19,13 @@ from magtfnet.errors import BundleError, ConfigError, MagtfnetError
 from magtfnet.features import FrontEnd, Standardizer
 from magtfnet.labels import LabelSet
 from magtfnet.models import Model, create_model
-from magtfnet.prediction import threshold
 from magtfnet.recognizer.bundle_files import (
     BUNDLE,
     CARD,
     FORMAT_VERSION,
     GRAPH,
     WEIGHTS,
+    bundled_threshold,
     read_description,
     read_files,
     write_files,
@@ -97,7 +97,7 @@ class Bundle:
             model, standardizer = build(len(labels), audio, features, model_config)
             _fill(folder, model, standardizer, load_tensors(files[WEIGHTS]))
             provenance, scores, card = values["provenance"], values["scores"], files[CARD].decode()
-            unsure_below = threshold(values.get("unsure_below", 0.0))
+            unsure_below = bundled_threshold(folder, files[BUNDLE])
         except BundleError:
             raise
         except (KeyError, TypeError, AttributeError, ValueError, MagtfnetError, SafetensorError) as error:

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from magtfnet.errors import BundleError
+from magtfnet.errors import BundleError, ConfigError
+from magtfnet.prediction import threshold
 from magtfnet.writing import whole_folder
 
 FORMAT_VERSION = 1
@@ -79,6 +80,18 @@ def read_description(folder: Path, data: bytes) -> dict[str, Any]:
             "install the magtfnet that wrote it, or train it again"
         )
     return values
+
+
+def bundled_threshold(folder: Path, data: bytes) -> float:
+    """Return below which probability an answer is "not sure", as ``bundle.json`` has it.
+
+    Raises:
+        BundleError: of another version, or no probability.
+    """
+    try:
+        return threshold(read_description(folder, data).get("unsure_below", 0.0))
+    except (KeyError, TypeError, AttributeError, ValueError, ConfigError) as error:
+        raise BundleError(f"{folder}: does not fit this magtfnet ({error}); train it again") from error
 
 
 def _read_sums(folder: Path) -> dict[str, str]:

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from magtfnet.errors import BundleError, ConfigError
-from magtfnet.prediction import threshold
-from magtfnet.recognizer.bundle_files import BUNDLE, GRAPH, read_description, read_files
+from magtfnet.errors import BundleError
+from magtfnet.recognizer.bundle_files import BUNDLE, GRAPH, bundled_threshold, read_description, read_files
 from magtfnet.recognizer.onnx_engine import OnnxEngine
 
 
@@ -24,8 +23,8 @@ def describe(path: Path) -> dict[str, Any]:
             values = read_description(path, files[BUNDLE])
             classes, facts, scores = values["labels"]["classes"], values["provenance"], values["scores"]
             licence = str(facts.get("licence", "not stated"))
-            unsure_below = threshold(values.get("unsure_below", 0.0))
-        except (KeyError, TypeError, AttributeError, ValueError, ConfigError) as error:
+            unsure_below = bundled_threshold(path, files[BUNDLE])
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise BundleError(f"{path}: does not fit this magtfnet ({error}); train it again") from error
         data, exported = b"".join(files.values()), GRAPH in files
     else:

@@ -12,7 +12,7 @@ from typing import IO, Any
 from magtfnet.errors import ResultsError
 from magtfnet.recognizer.result_rows import Row
 
-FORMAT = "magtfnet results 1"
+FORMAT = "magtfnet results 2"
 
 
 class Journal:

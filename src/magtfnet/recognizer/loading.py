@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from magtfnet.errors import MissingExtraError
-from magtfnet.recognizer.bundle_files import GRAPH, read_files
+from magtfnet.recognizer.bundle_files import BUNDLE, GRAPH, bundled_threshold, read_files
 from magtfnet.recognizer.engine import Engine
 from magtfnet.recognizer.library import find_model
 from magtfnet.recognizer.onnx_engine import OnnxEngine
@@ -32,7 +32,10 @@ def load_engine(
     if path.suffix.lower() == ".onnx" and not path.is_dir():
         return OnnxEngine(path, threads=threads), None
     if (path / GRAPH).is_file():
-        return OnnxEngine(read_files(path)[GRAPH], threads=threads), path
+        files = read_files(path)
+        engine = OnnxEngine(files[GRAPH], threads=threads)
+        engine.unsure_below = bundled_threshold(path, files[BUNDLE])  # the bundle's own word goes first
+        return engine, path
     return torch_engine(path), path
 
 

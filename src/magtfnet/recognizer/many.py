@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 
 from magtfnet.errors import WorkerError
+from magtfnet.prediction import threshold
 from magtfnet.recognizer.recognizer import EmotionRecognizer
 from magtfnet.recognizer.result_rows import Row, as_row
 
@@ -40,9 +41,11 @@ def predict_many(
         unsure_below: as ``EmotionRecognizer.load`` takes it.
 
     Raises:
-        MagtfnetError: the model cannot be loaded.
+        MagtfnetError: the model cannot be loaded, or the threshold is not from 0 to 1.
         WorkerError: a process was killed.
     """
+    if unsure_below is not None:
+        unsure_below = threshold(unsure_below)
     if jobs == 1:
         recognizer = EmotionRecognizer.load(model, unsure_below=unsure_below)
         for piece in _pieces(files):

@@ -6,6 +6,7 @@ from itertools import islice
 from pathlib import Path
 
 from magtfnet.errors import ResultsError
+from magtfnet.prediction import threshold
 from magtfnet.progress import Progress, silent
 from magtfnet.recognizer.description import describe
 from magtfnet.recognizer.journal import Journal
@@ -27,7 +28,7 @@ class Results:
     Raises:
         ResultsError: the table is there already, its folder is not, or its suffix is not known.
         MissingExtraError: Parquet, and pyarrow is not installed.
-        MagtfnetError: the model cannot be read.
+        MagtfnetError: the model cannot be read, or the threshold is not from 0 to 1.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class Results:
         self.out, self.model = out, find_model(model)
         described = describe(self.model)
         self.classes: tuple[str, ...] = tuple(described["classes"])
-        self.unsure_below = unsure_below
+        self.unsure_below = None if unsure_below is None else threshold(unsure_below)
         heading = {
             "model": described["sha256"],
             "inputs": list(inputs),

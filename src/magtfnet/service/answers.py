@@ -58,6 +58,7 @@ class ModelAnswer(BaseModel):
     licence: str
     corpus: str
     scores: list[str]
+    unsure_below: float
     bytes: int
     sha256: str
 
@@ -76,5 +77,8 @@ class HealthAnswer(BaseModel):
 
 def model_answer(name: str, about: dict[str, Any], *, default: bool) -> ModelAnswer:
     """Return what is told of a model: nothing of where it lies."""
-    told = {key: about[key] for key in ("classes", "licence", "corpus", "scores", "bytes", "sha256")}
+    told = {
+        key: about[key]
+        for key in ("classes", "licence", "corpus", "scores", "unsure_below", "bytes", "sha256")
+    }
     return ModelAnswer(name=name, default=default, **told)
