@@ -68,6 +68,15 @@ def make_state(engine=None, token=None, recognizer=None, names=None, **limits):
     return State(Models([served]), Limits(**limits), Token(token) if token else None, names)
 
 
+def until(condition):
+    """Wait until something is so."""
+    for _ in range(1_000):
+        if condition():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it did not become so")
+
+
 @contextmanager
 def serving(engine=None, token=None, recognizer=None, names=None, page=False, **limits):
     with Running(make_state(engine, token, recognizer, names, **limits), page) as running:

@@ -305,7 +305,7 @@ def test_a_mistake_of_ours_is_an_answer_and_the_next_request_is_served(wav, capl
             return super().probabilities(waveforms)
 
     engine = Broken()
-    with serving(engine) as service, caplog.at_level(logging.INFO, "magtfnet.service"):
+    with caplog.at_level(logging.INFO, "magtfnet.service"), serving(engine) as service:
         told = problem_of(service.client.post("/v1/predict", content=wav()), "internal", "tell its operator")
         engine.broken = False
         assert service.client.post("/v1/predict", content=wav()).status_code == 200
@@ -316,7 +316,7 @@ def test_a_mistake_of_ours_is_an_answer_and_the_next_request_is_served(wav, capl
 
 
 def test_logs_are_json_without_anything_that_was_sent(wav, caplog):
-    with serving() as service, caplog.at_level(logging.INFO, "magtfnet.service"):
+    with caplog.at_level(logging.INFO, "magtfnet.service"), serving() as service:
         service.client.post(
             "/v1/predict?model=Secret",
             files={"file": ("Secret.wav", wav())},

@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 import soundfile
-from running_service import problem_of, serving
+from running_service import problem_of, serving, until
 
 from magtfnet.audio import io as audio_io
 from magtfnet.audio.blocks import OpenRecording
@@ -80,9 +80,9 @@ def test_who_sends_on_all_the_same_reads_the_answer():
 def test_endless_chunks_are_cut_at_the_limit(caplog):
     """Nothing says where they end; no more than the limit is ever kept."""
     with (
+        caplog.at_level(logging.INFO, "magtfnet.service"),
         serving(body_mib=1) as service,
         Raw(service) as raw,
-        caplog.at_level(logging.INFO, "magtfnet.service"),
     ):
         raw.send(HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
         for _ in range(40):
@@ -180,9 +180,9 @@ def test_more_connections_than_the_limit_are_told_when_to_come_again():
 
 def test_what_is_no_http_is_refused_told_and_counted(caplog):
     with (
+        caplog.at_level(logging.INFO, "magtfnet.service"),
         serving() as service,
         Raw(service) as raw,
-        caplog.at_level(logging.INFO, "magtfnet.service"),
     ):
         raw.send(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n")
         answer = raw.answer()
@@ -191,6 +191,7 @@ def test_what_is_no_http_is_refused_told_and_counted(caplog):
         told = json.loads(body)
         assert told["type"] == "urn:magtfnet:problem:malformed-body"
         assert f"x-request-id: {told['request_id']}" in head.lower()
+        until(lambda: "connection refused" in caplog.messages)
         (logged,) = [
             record.values for record in caplog.records if record.getMessage() == "connection refused"
         ]
@@ -210,16 +211,11 @@ def unread(service, request):
 
 
 def test_answers_that_are_not_read_are_not_waited_for(caplog):
-    with serving(silent_seconds=0.3) as service, caplog.at_level(logging.INFO, "magtfnet.service"):
+    with caplog.at_level(logging.INFO, "magtfnet.service"), serving(silent_seconds=0.3) as service:
         connections = service.server.server_state.connections
-        raw = unread(service, b"GET /v1/openapi.json HTTP/1.1\r\nHost: here\r\n\r\n" * 20)
-        for _ in range(500):
-            if "not read" in caplog.messages:
-                break
-            time.sleep(0.01)
-        assert "not read" in caplog.messages
-        assert not connections
-        raw.close()
+        with unread(service, b"GET /v1/openapi.json HTTP/1.1\r\nHost: here\r\n\r\n" * 20):
+            until(lambda: "not read" in caplog.messages)
+            until(lambda: not connections)
         assert service.client.get("/healthz").status_code == 200
 
 
@@ -243,7 +239,7 @@ def test_a_stream_that_is_not_read_is_not_kept(caplog):
         b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
     )
     odd = b"\x82\x81\0\0\0\0a"  # a message of one byte, which is answered by a problem
-    with serving(silent_seconds=0.3) as service, caplog.at_level(logging.INFO, "magtfnet.service"):
+    with caplog.at_level(logging.INFO, "magtfnet.service"), serving(silent_seconds=0.3) as service:
         raw = unread(service, upgrade)
         raw.setblocking(False)
         for _ in range(1_000):

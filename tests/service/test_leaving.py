@@ -6,7 +6,7 @@ import threading
 import time
 
 import pytest
-from running_service import problem_of, serving
+from running_service import problem_of, serving, until
 from scripted_engine import LoudnessEngine
 
 from magtfnet.service.leaving import LeftError, Waited
@@ -27,15 +27,6 @@ class Waiting(LoudnessEngine):
         return super().probabilities(waveforms)
 
 
-def until(condition):
-    """Wait until something is so."""
-    for _ in range(1_000):
-        if condition():
-            return
-        time.sleep(0.01)
-    raise AssertionError("it did not become so")
-
-
 def send(service, address, body):
     raw = socket.create_connection(("127.0.0.1", service.port), timeout=20)
     head = f"POST {address} HTTP/1.1\r\nHost: here\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -46,7 +37,7 @@ def send(service, address, body):
 def test_who_goes_while_waiting_is_not_heard_and_who_is_heard_stops(wav, talk_path, caplog):
     """One thread: the first is at its first window, the second waits; both go. One window was begun, no other."""
     engine = Waiting()
-    with serving(engine, workers=1) as service, caplog.at_level(logging.INFO, "magtfnet.service"):
+    with caplog.at_level(logging.INFO, "magtfnet.service"), serving(engine, workers=1) as service:
         work = service.state.work
         first = send(service, "/v1/timeline?window=1&hop=0.5", talk_path.read_bytes())
         assert engine.begun.acquire(timeout=20)
@@ -108,7 +99,7 @@ def test_who_sends_slowly_takes_no_place(wav):
 
 
 def test_who_goes_while_sending_is_no_mistake_of_ours(caplog):
-    with serving() as service, caplog.at_level(logging.INFO, "magtfnet.service"):
+    with caplog.at_level(logging.INFO, "magtfnet.service"), serving() as service:
         for head in ("/v1/predict", "/v1/timeline"):
             raw = socket.create_connection(("127.0.0.1", service.port), timeout=20)
             raw.sendall(f"POST {head} HTTP/1.1\r\nHost: here\r\nContent-Length: 100\r\n\r\nabc".encode())
