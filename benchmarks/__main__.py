@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from benchmarks import folds, front_end, growth, inference, training
+from benchmarks.pages import write_between
 from benchmarks.rows import Row, table
 
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
@@ -20,11 +21,7 @@ BEGIN, END = "<!-- make bench writes from here -->", "<!-- to here -->"
 def main() -> None:
     """Measure; what stands around the measured part of the page stays."""
     start = time.perf_counter()
-    page = PAGE.read_text(encoding="utf-8")
-    before, after = (
-        page.split(BEGIN)[0],
-        page.split(END)[1],
-    )  # a page without its marks is told of now, not at the end
+    PAGE.read_text(encoding="utf-8").index(END)  # a page without its marks is told of now, not at the end
     rows: list[Row] = []
     for part in (training.rows, folds.rows, front_end.rows, inference.rows):
         rows += _told(part)
@@ -32,7 +29,7 @@ def main() -> None:
     sys.stdout.write(table(grown) + "\n")
     rows += grown
     text = "\n\n".join((_machine(time.perf_counter() - start), table(rows), "### Growth", tables))
-    PAGE.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")
+    write_between(PAGE, BEGIN, END, [text])
     sys.stdout.write(f"\n{tables}\n\n{PAGE}: written\n")
 
 

@@ -11,7 +11,7 @@ from benchmarks.corpora import ABSENT, emodb_files
 from benchmarks.librosa_features import descriptors, log_mel_power, magnitudes
 from benchmarks.measure import alternately
 from benchmarks.rows import Row, missing, versus
-from magtfnet.audio import read_audio
+from magtfnet.audio import Waveform, read_audio
 from magtfnet.config import AudioConfig, FeatureConfig
 from magtfnet.features import FeatureStore, FrontEnd
 from magtfnet.features.store import Recording
@@ -43,6 +43,7 @@ def rows() -> list[Row]:
     unit = " a second of speech"
     return [
         versus(what, timings["librosa"], timings["ours"], 8, seconds, unit),
+        _extended(waveforms),
         _whole_corpus(files),
     ]
 
@@ -55,13 +56,37 @@ def by_librosa(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     return log_mel, lld, np.concatenate((lld.mean(axis=0), lld.std(axis=0)))
 
 
-def _refuse_unequal(front_end: FrontEnd, waveform: object) -> None:
+def _refuse_unequal(front_end: FrontEnd, waveform: Waveform) -> None:
     ours = front_end.extract(waveform)
     theirs = by_librosa(waveform.samples)
     for name, expected in zip(("log_mel", "lld", "functionals"), theirs, strict=True):
         found = getattr(ours, name)[0].numpy()
         if not np.allclose(found, expected, rtol=EQUAL_WITHIN, atol=EQUAL_WITHIN):
             raise ValueError(f"{name} of ours and of librosa differ by {np.abs(found - expected).max():g}")
+
+
+def _extended(waveforms: list[Waveform]) -> Row:
+    """Time all that the model in the wheel looks at beside openSMILE's large set: other numbers to the same end."""
+    what = f"front end with extended functionals of {FILES} recordings, openSMILE's ComParE 2016 : ours, one thread"
+    try:
+        import opensmile
+    except ModuleNotFoundError:
+        return missing(what, "", "not measured: opensmile is not installed")
+    smile = opensmile.Smile(
+        opensmile.FeatureSet.ComParE_2016, opensmile.FeatureLevel.Functionals, num_workers=1
+    )
+    front_end = FrontEnd(features=FeatureConfig(functionals="extended"))
+    with threads(1), threadpool_limits(1):
+        timings = alternately(
+            {
+                "ours": lambda: [front_end.extract(waveform) for waveform in waveforms],
+                "theirs": lambda: [
+                    smile.process_signal(waveform.samples, waveform.sample_rate) for waveform in waveforms
+                ],
+            }
+        )
+    seconds = sum(waveform.duration for waveform in waveforms)
+    return versus(what, timings["theirs"], timings["ours"], None, seconds, " a second of speech")
 
 
 def _whole_corpus(files: list[Path]) -> Row:

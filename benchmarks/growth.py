@@ -15,9 +15,9 @@ from benchmarks.measure import in_a_process
 from benchmarks.rows import Row
 from magtfnet.audio import Waveform
 from magtfnet.config import ExperimentConfig
-from magtfnet.experiments.run_directory import peak_memory_mib
 from magtfnet.features import FeatureBatch, FeatureStore
 from magtfnet.features.store import Recording
+from magtfnet.memory import peak_memory_mib
 from magtfnet.models import create_model
 from magtfnet.recognizer import EmotionRecognizer
 from magtfnet.training.batches import TrainingData, plan_batches
@@ -35,10 +35,12 @@ STEPS = 5
 def rows_and_tables() -> tuple[list[Row], str]:
     """Return the rows with goals, and the growth as Markdown tables."""
     lengths = [(s, in_a_process("benchmarks.growth", "length", str(s))) for s in SECONDS]
+    shipped = [(s, in_a_process("benchmarks.growth", "shipped", str(s))) for s in SECONDS]
     batches = [(b, in_a_process("benchmarks.growth", "batch", str(b))) for b in BATCH_SIZES]
     corpora = [(n, in_a_process("benchmarks.growth", "corpus", str(n))) for n in UTTERANCES]
     tables = [
         _table("inference of one utterance of … s", ("ms a second of speech", "peak MiB"), lengths),
+        _table("the same by the model in the wheel", ("ms a second of speech", "peak MiB"), shipped),
         _table(
             f"training step of … utterances of {FRAMES} frames (1: in evaluation mode, as BatchNorm learns from two)",
             ("ms an utterance", "peak MiB"),
@@ -82,8 +84,16 @@ def _table(title: str, columns: tuple[str, ...], points: list[tuple[float, dict[
 
 
 def length(seconds: float) -> dict[str, float]:
-    """Time the inference of one utterance."""
-    recognizer = EmotionRecognizer(bundle())
+    """Time the inference of one utterance by MAGTF-Net."""
+    return _inference(EmotionRecognizer(bundle()), seconds)
+
+
+def shipped(seconds: float) -> dict[str, float]:
+    """Time the inference of one utterance by the model in the wheel."""
+    return _inference(EmotionRecognizer.load(), seconds)
+
+
+def _inference(recognizer: EmotionRecognizer, seconds: float) -> dict[str, float]:
     samples = np.random.default_rng(0).normal(0, 0.1, round(16_000 * seconds)).astype(np.float32)
     waveform = Waveform(samples, 16_000)
     recognizer.predict(waveform)
@@ -148,7 +158,8 @@ def _step_seconds(size: int) -> float:
 
 if __name__ == "__main__":
     kind, value = sys.argv[1:]
-    measured = {"length": length, "batch": batch, "corpus": corpus}[kind](
-        float(value) if kind == "length" else int(value)
-    )
+    if kind in (of_seconds := {"length": length, "shipped": shipped}):
+        measured = of_seconds[kind](float(value))
+    else:
+        measured = {"batch": batch, "corpus": corpus}[kind](int(value))
     sys.stdout.write(json.dumps(measured | {"peak MiB": peak_memory_mib()}) + "\n")

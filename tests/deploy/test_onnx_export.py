@@ -192,12 +192,12 @@ def test_what_is_no_exported_file_is_named(tmp_path, graph_path, exported):
 def test_the_transform_by_products_is_the_transform(size, generator):
     frames = torch.from_numpy(generator.standard_normal((2, 3, size)))
     expected = torch.fft.rfft(frames).abs().square()
-    torch.testing.assert_close(power_of_tables(frames, *power_tables(size)), expected, rtol=1e-12, atol=1e-11)
+    torch.testing.assert_close(power_of_tables(frames, power_tables(size)), expected, rtol=1e-12, atol=1e-11)
     even = torch.cat((expected, expected[..., 1:-1].flip(-1)), dim=-1)
     for count in {1, size // 4 + 1, size // 2 + 1}:
         expected = torch.fft.fft(even).real[..., :count]
         torch.testing.assert_close(
-            even_of_tables(even, *even_tables(size, count)), expected, rtol=1e-11, atol=1e-8
+            even_of_tables(even, even_tables(size, count)), expected, rtol=1e-11, atol=1e-8
         )
 
 

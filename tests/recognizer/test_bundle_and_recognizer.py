@@ -22,6 +22,7 @@ from magtfnet import (
 )
 from magtfnet.audio import prepare
 from magtfnet.config import AudioConfig
+from magtfnet.recognizer.description import describe
 
 
 @pytest.fixture
@@ -145,7 +146,8 @@ def test_another_version_is_named(bundle_dir, change, message):
 
 
 @pytest.mark.parametrize("data", [b"{", b"[]", b"\xff"])
-def test_a_description_that_is_none(bundle_dir, data):
+@pytest.mark.parametrize("read", [Bundle.load, describe])
+def test_a_description_that_is_none(bundle_dir, data, read):
     import hashlib
 
     (bundle_dir / "bundle.json").write_bytes(data)
@@ -153,7 +155,7 @@ def test_a_description_that_is_none(bundle_dir, data):
     sums["bundle.json"] = hashlib.sha256(data).hexdigest()
     (bundle_dir / "checksums.json").write_text(json.dumps(sums))
     with pytest.raises(BundleError, match="does not fit this magtfnet"):
-        Bundle.load(bundle_dir)
+        read(bundle_dir)
 
 
 def test_weights_that_are_no_numbers_are_refused(bundle_dir, tmp_path):

@@ -41,7 +41,7 @@ def ship(
 
     results = [PastResults.read(folder) for folder in scores]
     copy = load_corpus(corpus, root, mapping=labels, allow_incomplete=allow_incomplete)
-    say(f"{len(copy)} utterances of {copy.name}, {fixed_epochs(results)} epochs, nothing held out")
+    say(f"{len(copy)} utterances of {copy.name}, nothing held out; epochs: {fixed_epochs(results)}")
     with progress_bar() as progress:
         bundle = train_and_export(
             copy,

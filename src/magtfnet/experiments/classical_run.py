@@ -13,11 +13,12 @@ from magtfnet.classical import ClassicalSystem, create_classical
 from magtfnet.config import ExperimentConfig
 from magtfnet.corpora import Corpus, Split, Utterance
 from magtfnet.evaluation.page import report_page
-from magtfnet.experiments.run_directory import RunDirectory, peak_memory_mib
+from magtfnet.experiments.run_directory import RunDirectory
 from magtfnet.experiments.scoring import recording_of, report_of
 from magtfnet.experiments.training_run import TrainedRun, finished_run, part_data, run_facts, run_name
 from magtfnet.features import FeatureStore
 from magtfnet.labels import LabelSet
+from magtfnet.memory import peak_memory_mib
 
 TIMED = 20
 """Test utterances whose prediction is timed, from the recording to the probabilities."""

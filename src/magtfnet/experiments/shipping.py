@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -63,9 +64,6 @@ def ship(
     training = part_data(store, list(corpus), corpus.labels, config.training.copies)
     if config.features.standardize:
         standardizer.fit(training.batch(piece)[0] for piece in training.in_order())
-    device = torch.device(
-        "cpu"
-    )  # the same weights again on any machine with the same threads, as far as may be
     fit(
         model,
         standardizer,
@@ -73,31 +71,38 @@ def ship(
         None,
         config.training,
         seed=seed,
-        device=device,
+        device=torch.device(
+            "cpu"
+        ),  # the same weights again on any machine with the same threads, as far as may be
         on_epoch=on_epoch,
         progress=progress,
     )
-    known = environment()
-    provenance = {
-        "corpus": corpus.name,
-        "licence": corpus.info.licence,
-        "language": corpus.info.language,
-        "utterances": len(corpus),
-        "speakers": len(corpus.speakers()),
-        "protocol": "all utterances, nothing held out",
-        "epochs": config.training.epochs,
-        "seed": seed,
-        "precision": precision,
-        "threads": known["threads"],
-        "versions": known["versions"],
-        "python": known["python"],
-    }
+    provenance = _provenance(corpus, config.training, seed)
     scores = {"cross_validation": [result.to_dict() for result in results]}
     parts = (model, standardizer, corpus.labels, config.audio, config.features, config.model)
     bundle = Bundle(*parts, provenance=provenance, scores=scores, unsure_below=unsure_below)
     digest = hashlib.sha256(b"".join(t.numpy().tobytes() for t in model.state_dict().values())).hexdigest()
     bundle = replace(bundle, card=shipped_card(bundle, corpus, results, digest))
     return replace(bundle, graph=export(bundle, progress))
+
+
+def _provenance(corpus: Corpus, config: TrainingConfig, seed: int) -> dict[str, Any]:
+    """Return what the model was made of and by."""
+    known = environment()
+    return {
+        "corpus": corpus.name,
+        "licence": corpus.info.licence,
+        "language": corpus.info.language,
+        "utterances": len(corpus),
+        "speakers": len(corpus.speakers()),
+        "protocol": "all utterances, nothing held out",
+        "epochs": config.epochs,
+        "seed": seed,
+        "precision": config.precision,
+        "threads": known["threads"],
+        "versions": known["versions"],
+        "python": known["python"],
+    }
 
 
 def _recipe(corpus: Corpus, results: Sequence[PastResults], precision: str) -> ExperimentConfig:

@@ -17,11 +17,12 @@ from magtfnet.errors import DivergenceError, RunDirectoryError, UnknownNameError
 from magtfnet.evaluation import EvaluationReport
 from magtfnet.evaluation.page import report_page
 from magtfnet.experiments.model_card import model_card
-from magtfnet.experiments.run_directory import RunDirectory, environment, peak_memory_mib
+from magtfnet.experiments.run_directory import RunDirectory, environment
 from magtfnet.experiments.scoring import recording_of, score
 from magtfnet.features import FeatureStore, Standardizer
 from magtfnet.features.store import default_cache
 from magtfnet.labels import LabelSet
+from magtfnet.memory import peak_memory_mib
 from magtfnet.models import MODELS, Model
 from magtfnet.progress import Progress, silent
 from magtfnet.recognizer import Bundle, EmotionRecognizer

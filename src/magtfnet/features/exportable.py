@@ -5,11 +5,10 @@ a * b samples is written as a transforms of b samples between b transforms of a 
 a small matrix: for 512 = 32 * 16 a seventh of the products of one matrix, and 23 KB in place of 2 MB in the file.
 
 The loop takes some frames a turn, so that their spectra need no more memory in a long recording than in a short one.
-Only scripted code stays a loop in a graph, and it knows no names of ours: hence the many arguments.
+Only scripted code stays a loop in a graph, and while a graph is traced it is given plain tuples alone.
 """
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,20 +18,23 @@ from torch import Tensor
 FRAMES_A_TURN = 256
 
 
-class Tables(NamedTuple):
-    """What a transform multiplies by.
+Tables = tuple[Tensor, Tensor, Tensor, Tensor]
+"""What a transform of size a * b multiplies by, and where it finds its result.
 
-    Args:
-        inner: (a, 2 l), the roots of order a; real parts before imaginary parts.
-        twiddles: (2, b, l), the turns between both transforms.
-        outer: (2 b, columns), the roots of order b.
-        places: where among (l, m) or (l, columns) each wanted frequency lies.
-    """
+    inner: (a, 2 l), the roots of order a; real parts before imaginary parts.
+    twiddles: (2, b, l), the turns between both transforms.
+    outer: (2 b, columns), the roots of order b.
+    places: where among (l, m) or (l, columns) each wanted frequency lies.
+"""
+Framing = tuple[Tensor, Tensor, Tensor, Tensor, int]
+"""Frames that are yet to be gathered.
 
-    inner: Tensor
-    twiddles: Tensor
-    outer: Tensor
-    places: Tensor
+    blocks: samples (B, N, block), of which frames and hops are whole numbers.
+    firsts: each frame's first block (T,).
+    offsets: of a frame's blocks to its first.
+    turns: how many there are.
+    frames a turn.
+"""
 
 
 def power_tables(size: int) -> Tables:
@@ -40,7 +42,7 @@ def power_tables(size: int) -> Tables:
     a, b = _factors(size)
     real, imaginary = _roots(b, b, b)  # (j, m)
     both = torch.cat((torch.cat((real, imaginary), dim=1), torch.cat((-imaginary, real), dim=1)))
-    return Tables(*_inner(a, b), both, torch.from_numpy(_places(size // 2 + 1, a, b)))
+    return *_inner(a, b), both, torch.from_numpy(_places(size // 2 + 1, a, b))
 
 
 def even_tables(size: int, count: int) -> Tables:
@@ -50,17 +52,19 @@ def even_tables(size: int, count: int) -> Tables:
     wanted, among_wanted = np.unique(places % b, return_inverse=True)  # few of all m
     real, imaginary = _roots(b, b, b)
     columns = torch.cat((real, -imaginary))[:, torch.from_numpy(wanted)]
-    return Tables(*_inner(a, b), columns, torch.from_numpy(places // b * len(wanted) + among_wanted))
+    return *_inner(a, b), columns, torch.from_numpy(places // b * len(wanted) + among_wanted)
 
 
-def power_of_tables(frames: Tensor, inner: Tensor, twiddles: Tensor, outer: Tensor, places: Tensor) -> Tensor:
+def power_of_tables(frames: Tensor, tables: Tables) -> Tensor:
     """Return the power (B, T, n // 2 + 1) of real frames (B, T, n) by ``power_tables``; scriptable."""
+    inner, twiddles, outer, places = tables
     x, y = transformed(frames, inner, twiddles, outer).chunk(2, dim=-1)  # (B, T, l, m)
     return (x.square() + y.square()).flatten(-2).index_select(-1, places)
 
 
-def even_of_tables(frames: Tensor, inner: Tensor, twiddles: Tensor, outer: Tensor, places: Tensor) -> Tensor:
+def even_of_tables(frames: Tensor, tables: Tables) -> Tensor:
     """Return the DFT (B, T, count) of real and even frames (B, T, n) by ``even_tables``; scriptable."""
+    inner, twiddles, outer, places = tables
     return transformed(frames, inner, twiddles, outer).flatten(-2).index_select(-1, places)
 
 
@@ -87,36 +91,26 @@ def transformed(frames: Tensor, inner: Tensor, twiddles: Tensor, outer: Tensor) 
     return torch.matmul(turned.transpose(-1, -2), outer)
 
 
-class Framing(NamedTuple):
-    """Frames that are yet to be gathered.
-
-    Args:
-        blocks: samples (B, N, block), of which frames and hops are whole numbers.
-        firsts: each frame's first block (T,).
-        offsets: of a frame's blocks to its first.
-        turns: how many turns of ``FRAMES_A_TURN`` there are.
-    """
-
-    blocks: Tensor
-    firsts: Tensor
-    offsets: Tensor
-    turns: Tensor
-
-
 def framing(padded: Tensor, frame_length: int, hop_length: int) -> Framing:
-    """Return what ``gathered`` makes frames of: those that unfolding ``padded`` (B, S + frame_length) gives."""
+    """Return the frames that unfolding ``padded`` (B, S + frame_length) gives, yet to be gathered."""
     block = math.gcd(frame_length, hop_length)
     blocks = padded[:, : padded.shape[1] // block * block].reshape(padded.shape[0], -1, block)
     count = 1 + (padded.shape[1] - frame_length) // hop_length
     firsts = torch.arange(count) * (hop_length // block)
     # Counted, since the exporter would take a size for the constant that it was in the example.
     turns = ((firsts == firsts).sum() + FRAMES_A_TURN - 1) // FRAMES_A_TURN
-    return Framing(blocks, firsts, torch.arange(frame_length // block), turns)
+    return blocks, firsts, torch.arange(frame_length // block), turns, FRAMES_A_TURN
 
 
 def gathered(blocks: Tensor, firsts: Tensor, offsets: Tensor) -> Tensor:
     """Return the frames (B, T, frame_length) that begin at the blocks ``firsts`` (T,); scriptable."""
     return blocks[:, firsts.unsqueeze(1) + offsets].flatten(2)
+
+
+def frames_of_turn(framed: Framing, turn: int) -> Tensor:
+    """Return the frames (B, at most frames a turn, frame_length) of one turn; scriptable."""
+    blocks, firsts, offsets, _, a_turn = framed
+    return gathered(blocks, firsts[turn * a_turn : (turn + 1) * a_turn], offsets)
 
 
 def gathered_frames(padded: Tensor, frame_length: int, hop_length: int) -> Tensor:
@@ -126,28 +120,15 @@ def gathered_frames(padded: Tensor, frame_length: int, hop_length: int) -> Tenso
 
 def windowed_power(padded: Tensor, window: Tensor, hop_length: int) -> Tensor:
     """Return the power (B, T, n // 2 + 1) of the frames of ``padded`` (B, S + n) under a window (n,)."""
-    power: Tensor = _scripted_power(
-        *framing(padded, len(window), hop_length), FRAMES_A_TURN, window, *power_tables(len(window))
-    )
+    framed = framing(padded, len(window), hop_length)
+    power: Tensor = _scripted_power(framed, window, power_tables(len(window)))
     return power
 
 
-def _power_in_turns(
-    blocks: Tensor,
-    firsts: Tensor,
-    offsets: Tensor,
-    turns: Tensor,
-    frames_a_turn: int,
-    window: Tensor,
-    inner: Tensor,
-    twiddles: Tensor,
-    outer: Tensor,
-    places: Tensor,
-) -> Tensor:
+def _power_in_turns(framed: Framing, window: Tensor, tables: Tables) -> Tensor:
     powers = []
-    for turn in range(int(turns)):
-        frames = gathered(blocks, firsts[turn * frames_a_turn : (turn + 1) * frames_a_turn], offsets)
-        powers.append(power_of_tables(frames * window, inner, twiddles, outer, places))
+    for turn in range(int(framed[3])):
+        powers.append(power_of_tables(frames_of_turn(framed, turn) * window, tables))
     return torch.cat(powers, dim=1)
 
 

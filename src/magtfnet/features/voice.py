@@ -12,11 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from magtfnet.features.exportable import (
-    FRAMES_A_TURN,
+    Framing,
+    Tables,
     even_of_tables,
     even_tables,
+    frames_of_turn,
     framing,
-    gathered,
     power_of_tables,
     power_tables,
 )
@@ -44,6 +45,15 @@ FORMANT_BAND = (2200.0, 3500.0)
 """In Hz: where the third formant lies."""
 SEMITONES_ABOVE = 55.0
 """In Hz: A1."""
+Search = tuple[Tensor, Tensor, int, int, int]
+"""How a period and the tilts at it are looked for.
+
+    own: the window's share of an autocorrelation, from lag 0 on.
+    octave_cost: of each lag from ``first`` on, but for the last.
+    first: the shortest period that is looked for.
+    low: the third formant's lowest bin.
+    high: the bin behind its highest.
+"""
 
 VOICE = ("f0", "jitter", "shimmer", "harmonics_to_noise", "h1_h2", "h1_h4", "h1_a3")
 VOICING = ("periodicity", "voiced")
@@ -111,59 +121,34 @@ class Voice(nn.Module):
         """Return period, periodicity and three tilts of frames (B, T, size), (B, T, 5)."""
         power = power_of(_prepared(frames, self.window, self.padded))
         autocorrelation = torch.fft.irfft(power, n=self.padded)[..., : self.last + 2]
-        return _told(power, autocorrelation, self.own, self.octave_cost, *self._places())
+        return _told(power, autocorrelation, self._search())
 
     def _heard_by_products(self, samples: Tensor) -> Tensor:
         """As ``_heard``, of the frames of samples (B, S)."""
         heard: Tensor = _scripted(
-            *framing(padded_around(samples, self.size), self.size, self.hop_length),
-            FRAMES_A_TURN,
+            framing(padded_around(samples, self.size), self.size, self.hop_length),
             self.window,
             self.padded,
-            *power_tables(self.padded),
-            *even_tables(self.padded, self.last + 2),
-            self.own,
-            self.octave_cost,
-            *self._places(),
+            power_tables(self.padded),
+            even_tables(self.padded, self.last + 2),
+            self._search(),
         )
         return heard
 
-    def _places(self) -> tuple[int, int, int]:
-        """Return the first lag, and the bins between which the third formant lies."""
+    def _search(self) -> Search:
         step = self.sample_rate / self.padded  # Hz a bin
         low, high = (min(int(hertz / step), self.padded // 2) for hertz in FORMANT_BAND)
-        return self.first, low, max(high, low + 1)
+        return self.own, self.octave_cost, self.first, low, max(high, low + 1)
 
 
 def _in_turns(
-    blocks: Tensor,
-    firsts: Tensor,
-    offsets: Tensor,
-    turns: Tensor,
-    frames_a_turn: int,
-    window: Tensor,
-    padded: int,
-    inner: Tensor,
-    twiddles: Tensor,
-    outer: Tensor,
-    places: Tensor,
-    even_inner: Tensor,
-    even_twiddles: Tensor,
-    even_outer: Tensor,
-    even_places: Tensor,
-    own: Tensor,
-    octave_cost: Tensor,
-    first: int,
-    low: int,
-    high: int,
+    framed: Framing, window: Tensor, padded: int, there: Tables, back: Tables, search: Search
 ) -> Tensor:
     heard = []
-    for turn in range(int(turns)):
-        frames = gathered(blocks, firsts[turn * frames_a_turn : (turn + 1) * frames_a_turn], offsets)
-        power = power_of_tables(_prepared(frames, window, padded), inner, twiddles, outer, places)
+    for turn in range(int(framed[3])):
+        power = power_of_tables(_prepared(frames_of_turn(framed, turn), window, padded), there)
         even = torch.cat((power, power[..., 1:-1].flip(-1)), dim=-1)  # its transform back is its transform
-        autocorrelation = even_of_tables(even, even_inner, even_twiddles, even_outer, even_places) / padded
-        heard.append(_told(power, autocorrelation, own, octave_cost, first, low, high))
+        heard.append(_told(power, even_of_tables(even, back) / padded, search))
     return torch.cat(heard, dim=1)
 
 
@@ -176,20 +161,12 @@ def _prepared(frames: Tensor, window: Tensor, padded: int) -> Tensor:
     return nn.functional.pad(centred, (0, padded - window.shape[0]))
 
 
-def _told(
-    power: Tensor, autocorrelation: Tensor, own: Tensor, octave_cost: Tensor, first: int, low: int, high: int
-) -> Tensor:
+def _told(power: Tensor, autocorrelation: Tensor, search: Search) -> Tensor:
     """Return the period in samples, the normalised autocorrelation there and three tilts, (B, T, 5); scriptable.
 
-    Args:
-        power: (B, T, bins).
-        autocorrelation: (B, T, lags), from lag 0 on.
-        own: the window's share of it.
-        octave_cost: of each lag from ``first`` on, but for the last.
-        first: the shortest period that is looked for.
-        low: the third formant's lowest bin.
-        high: the bin behind its highest.
+    Power is (B, T, bins), the autocorrelation (B, T, lags) from lag 0 on.
     """
+    own, octave_cost, first, low, high = search
     period, periodicity = _period(
         autocorrelation / (autocorrelation[..., :1] + 1e-6) / own, octave_cost, first
     )

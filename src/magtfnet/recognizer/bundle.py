@@ -25,7 +25,6 @@ from magtfnet.recognizer.bundle_files import (
     FORMAT_VERSION,
     GRAPH,
     WEIGHTS,
-    bundled_threshold,
     read_description,
     read_files,
     write_files,
@@ -88,8 +87,8 @@ class Bundle:
         """
         folder = Path(folder)
         files = read_files(folder)
+        values = read_description(folder, files[BUNDLE])
         try:
-            values = read_description(folder, files[BUNDLE])
             labels = LabelSet(tuple(values["labels"]["classes"]), values["labels"]["merges"])
             audio = validated(AudioConfig, values["audio"], "audio.")
             features = validated(FeatureConfig, values["features"], "features.")
@@ -97,13 +96,12 @@ class Bundle:
             model, standardizer = build(len(labels), audio, features, model_config)
             _fill(folder, model, standardizer, load_tensors(files[WEIGHTS]))
             provenance, scores, card = values["provenance"], values["scores"], files[CARD].decode()
-            unsure_below = bundled_threshold(folder, files[BUNDLE])
         except BundleError:
             raise
         except (KeyError, TypeError, AttributeError, ValueError, MagtfnetError, SafetensorError) as error:
             raise BundleError(f"{folder}: does not fit this magtfnet ({error}); train it again") from error
         parts = (model.eval(), standardizer, labels, audio, features, model_config)
-        return cls(*parts, provenance, scores, card, files.get(GRAPH), unsure_below)
+        return cls(*parts, provenance, scores, card, files.get(GRAPH), values["unsure_below"])
 
     def _description(self) -> bytes:
         values = {

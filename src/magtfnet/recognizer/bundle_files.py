@@ -66,30 +66,19 @@ def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 def read_description(folder: Path, data: bytes) -> dict[str, Any]:
-    """Return what ``bundle.json`` says.
+    """Return what ``bundle.json`` says; ``unsure_below`` stands in it also where a bundle of before has none.
 
     Raises:
-        BundleError: of another version.
-        ValueError: not JSON.
-        KeyError: it names no version.
-    """
-    values: dict[str, Any] = json.loads(data)
-    if values["format_version"] != FORMAT_VERSION:
-        raise BundleError(
-            f"{folder}: bundle of version {values['format_version']}, expected {FORMAT_VERSION}; "
-            "install the magtfnet that wrote it, or train it again"
-        )
-    return values
-
-
-def bundled_threshold(folder: Path, data: bytes) -> float:
-    """Return below which probability an answer is "not sure", as ``bundle.json`` has it.
-
-    Raises:
-        BundleError: of another version, or no probability.
+        BundleError: of another version, or not a description.
     """
     try:
-        return threshold(read_description(folder, data).get("unsure_below", 0.0))
+        values: dict[str, Any] = json.loads(data)
+        if values["format_version"] != FORMAT_VERSION:
+            raise BundleError(
+                f"{folder}: bundle of version {values['format_version']}, expected {FORMAT_VERSION}; "
+                "install the magtfnet that wrote it, or train it again"
+            )
+        return values | {"unsure_below": threshold(values.get("unsure_below", 0.0))}
     except (KeyError, TypeError, AttributeError, ValueError, ConfigError) as error:
         raise BundleError(f"{folder}: does not fit this magtfnet ({error}); train it again") from error
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from magtfnet.errors import BundleError
-from magtfnet.recognizer.bundle_files import BUNDLE, GRAPH, bundled_threshold, read_description, read_files
+from magtfnet.recognizer.bundle_files import BUNDLE, GRAPH, read_description, read_files
 from magtfnet.recognizer.onnx_engine import OnnxEngine
 
 
@@ -19,14 +19,13 @@ def describe(path: Path) -> dict[str, Any]:
     """
     if path.is_dir():
         files = read_files(path)
+        values = read_description(path, files[BUNDLE])
         try:
-            values = read_description(path, files[BUNDLE])
             classes, facts, scores = values["labels"]["classes"], values["provenance"], values["scores"]
             licence = str(facts.get("licence", "not stated"))
-            unsure_below = bundled_threshold(path, files[BUNDLE])
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise BundleError(f"{path}: does not fit this magtfnet ({error}); train it again") from error
-        data, exported = b"".join(files.values()), GRAPH in files
+        data, exported, unsure_below = b"".join(files.values()), GRAPH in files, values["unsure_below"]
     else:
         engine = OnnxEngine(path)
         classes, licence = list(engine.labels.classes), engine.metadata.get("licence", "not stated")

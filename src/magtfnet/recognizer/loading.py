@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from magtfnet.errors import MissingExtraError
-from magtfnet.recognizer.bundle_files import BUNDLE, GRAPH, bundled_threshold, read_files
+from magtfnet.recognizer.bundle_files import BUNDLE, GRAPH, read_description, read_files
 from magtfnet.recognizer.engine import Engine
 from magtfnet.recognizer.library import find_model
 from magtfnet.recognizer.onnx_engine import OnnxEngine
@@ -34,7 +34,8 @@ def load_engine(
     if (path / GRAPH).is_file():
         files = read_files(path)
         engine = OnnxEngine(files[GRAPH], threads=threads)
-        engine.unsure_below = bundled_threshold(path, files[BUNDLE])  # the bundle's own word goes first
+        description = read_description(path, files[BUNDLE])
+        engine.unsure_below = description["unsure_below"]  # the bundle's own word goes first
         return engine, path
     return torch_engine(path), path
 
