@@ -11,16 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from sklearn.model_selection import GroupKFold, StratifiedKFold
 
+from benchmarks.inner import first_training_part, inner_folds, probabilities, scores
 from benchmarks.pages import write_between
 from magtfnet.config import load_config
-from magtfnet.corpora import Corpus, Utterance, load_corpus, protocols
-from magtfnet.evaluation.metrics import confusion_matrix, unweighted_accuracy, weighted_accuracy
+from magtfnet.corpora import Corpus, Utterance
 from magtfnet.experiments.training_run import DevelopmentParts, learn, part_data, prepare_training
-from magtfnet.features import FeatureStore
 from magtfnet.recognizer.bundle import build
 from magtfnet.training.seeding import seeded
 
@@ -49,9 +46,7 @@ def main(protocol_files: Path, corpora: Path) -> None:
     for title, overrides in ROWS.items():
         cells = []
         for name, apart in (("emodb", False), ("emodb", True), ("ravdess", True)):
-            corpus = load_corpus(name, corpora / name)
-            fold = protocols.folds_from(corpus, file=protocol_files / f"emobox_{name}")[0]
-            part = [*fold.train, *fold.validation]
+            corpus, part = first_training_part(name, protocol_files, corpora)
             cells.append("{:.1f} / {:.1f}".format(*inner_scores(corpus, part, apart, overrides)))
         lines.append(f"| {title} | {' | '.join(cells)} |")
         sys.stdout.write(lines[-1] + "\n")
@@ -65,40 +60,15 @@ def inner_scores(
     """Return WA and UA in percent over all inner folds of a part, each told by a model of the others."""
     config = load_config(ROOT / "configs" / "accurate.toml", overrides)
     store = prepare_training(corpus, part, config)
-    classes = np.array([corpus.labels.index(utterance.emotion) for utterance in part])
-    told = np.zeros_like(classes)
-    for learnt, held_out in _folds(part, classes, apart):
+    told = np.zeros((len(part), len(corpus.labels)))
+    for learnt, held_out in inner_folds(corpus, part, apart):
         with seeded(0):
             model, standardizer = build(len(corpus.labels), config.audio, config.features, config.model)
         rest, asked = ([part[i] for i in indices] for indices in (learnt, held_out))
         parts = DevelopmentParts(store, rest, asked, corpus.labels)
         learn(model, standardizer, parts, config, seed=0, device=torch.device("cpu"))
-        told[held_out] = _answers(model, standardizer, store, asked, corpus)
-    confusion = confusion_matrix(classes.tolist(), told.tolist(), len(corpus.labels))
-    return 100 * weighted_accuracy(confusion), 100 * unweighted_accuracy(confusion)
-
-
-def _folds(
-    part: Sequence[Utterance], classes: npt.NDArray[np.int64], apart: bool
-) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
-    if apart:
-        speakers = [utterance.speaker for utterance in part]
-        return list(GroupKFold(INNER, shuffle=True, random_state=0).split(classes, classes, speakers))
-    return list(StratifiedKFold(INNER, shuffle=True, random_state=0).split(classes, classes))
-
-
-@torch.inference_mode()
-def _answers(
-    model: torch.nn.Module,
-    standardizer: torch.nn.Module,
-    store: FeatureStore,
-    asked: Sequence[Utterance],
-    corpus: Corpus,
-) -> npt.NDArray[np.int64]:
-    batch, _ = part_data(store, asked, corpus.labels).batch(range(len(asked)))
-    inputs = standardizer(batch).inputs(("log_mel", "functionals"))
-    answers: npt.NDArray[np.int64] = model(**inputs).argmax(dim=-1).numpy()
-    return answers
+        told[held_out] = probabilities(model, standardizer, part_data(store, asked, corpus.labels))
+    return scores(corpus, part, told)
 
 
 if __name__ == "__main__":

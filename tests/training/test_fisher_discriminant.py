@@ -61,7 +61,7 @@ def test_what_is_classified_is_standardised_and_weighed(prepared, synthetic):
     for copy in part_data(store, split.train, synthetic.labels, CONFIG.training.copies).copies():
         batch = standardizer(copy.batch(range(len(copy)))[0])
         with torch.no_grad():
-            told.append(model.weighed(model.fisher(batch.log_mel, batch.lengths), batch.functionals))
+            told.append(model.weighed(model.fisher_vectors(batch.log_mel, batch.lengths), batch.functionals))
     share = model.config.fisher_share
     fisher, functionals = torch.cat(told).split([model.fisher.width, 24], dim=1)
     assert fisher.square().sum(dim=1).mean() == pytest.approx(share, rel=0.1), "but for what was cut off"

@@ -7,7 +7,7 @@ discriminant in closed form (``training/fisher_discriminant.py``), which some hu
 docs/accuracy.md says what that is worth.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from magtfnet.config import Settings, validated
 from magtfnet.errors import ConfigError
+from magtfnet.models.blocks.cepstral_frames import CepstralFrames
 from magtfnet.models.blocks.fisher_vector import FisherVectors
 from magtfnet.models.protocol import Model, register_model
 
@@ -27,8 +28,9 @@ class FisherDiscriminantConfig(Settings):
     num_descriptors: int = Field(12, ge=1)
     num_functionals: int = Field(24, ge=1)
     num_cepstra: int = Field(20, ge=1)
-    span: int = Field(4, ge=1)
-    num_features: int = Field(40, ge=1)
+    spans: tuple[Annotated[int, Field(ge=1)], ...] = Field((4, 12), min_length=1)
+    levelled: bool = True
+    num_features: int = Field(50, ge=1)
     num_components: int = Field(32, ge=1)
     fisher_share: float = Field(0.5, gt=0, lt=1)
     outermost: float = Field(4.0, gt=0)
@@ -40,7 +42,8 @@ class FisherDiscriminant(Model):
     """The two branches and the classifier.
 
     Args:
-        config: sizes; the last two say how the classifier is solved for.
+        config: sizes; ``levelled`` asks for a second Fisher vector, of frames without their mean cepstra; the last two
+            say how the classifier is solved for.
     """
 
     inputs = ("log_mel", "functionals")
@@ -51,12 +54,27 @@ class FisherDiscriminant(Model):
     def __init__(self, config: FisherDiscriminantConfig) -> None:
         super().__init__()
         self.config: FisherDiscriminantConfig = config
-        self.fisher = FisherVectors(
-            config.n_mels, config.num_cepstra, config.span, config.num_features, config.num_components
+        self.frames = CepstralFrames(config.n_mels, config.num_cepstra, config.spans)
+        sizes = self.frames.width, config.num_features, config.num_components
+        self.fisher = FisherVectors(*sizes)
+        self.fisher_levelled = FisherVectors(*sizes) if config.levelled else None
+        width = self.fisher.width * (1 + config.levelled)
+        self.register_buffer("fisher_mean", torch.zeros(width))
+        self.register_buffer("fisher_std", torch.full((width,), self.fisher.width**-0.5))
+        self.classifier = nn.Linear(width + config.num_functionals, config.num_classes)
+
+    def streams(self, log_mel: Tensor, lengths: Tensor) -> list[tuple[FisherVectors, Tensor]]:
+        """Return the mixtures, each with the frames (B, T, F) that it is of."""
+        frames = self.frames(log_mel, lengths)
+        if self.fisher_levelled is None:
+            return [(self.fisher, frames)]
+        return [(self.fisher, frames), (self.fisher_levelled, self.frames.levelled(frames, lengths))]
+
+    def fisher_vectors(self, log_mel: Tensor, lengths: Tensor) -> Tensor:
+        """Return the Fisher vectors of all streams side by side, float64."""
+        return torch.cat(
+            [fisher(frames, lengths) for fisher, frames in self.streams(log_mel, lengths)], dim=-1
         )
-        self.register_buffer("fisher_mean", torch.zeros(self.fisher.width))
-        self.register_buffer("fisher_std", torch.full((self.fisher.width,), self.fisher.width**-0.5))
-        self.classifier = nn.Linear(self.fisher.width + config.num_functionals, config.num_classes)
 
     def weighed(self, fisher: Tensor, functionals: Tensor) -> Tensor:
         """Return what is classified (B, both side by side) of Fisher vectors and functionals.
@@ -75,7 +93,7 @@ class FisherDiscriminant(Model):
 
     def forward(self, *, log_mel: Tensor, lengths: Tensor, functionals: Tensor) -> Tensor:
         """Map log-Mel (B, T, M) of ``lengths`` (B,) real frames and functionals (B, F) to logits (B, K)."""
-        logits: Tensor = self.classifier(self.weighed(self.fisher(log_mel, lengths), functionals))
+        logits: Tensor = self.classifier(self.weighed(self.fisher_vectors(log_mel, lengths), functionals))
         return logits
 
 
@@ -87,9 +105,10 @@ def fisher_discriminant(**overrides: Any) -> FisherDiscriminant:
         ConfigError: an unknown key, a refused value, or sizes that do not fit each other.
     """
     config = validated(FisherDiscriminantConfig, overrides, prefix="model.")
-    if config.num_cepstra > config.n_mels or config.num_features > 3 * config.num_cepstra:
+    width = config.num_cepstra * (2 + len(config.spans))
+    if config.num_cepstra > config.n_mels or config.num_features > width:
         raise ConfigError(
             f"configuration model: num_cepstra {config.num_cepstra} must be at most the {config.n_mels} bands, and "
-            f"num_features {config.num_features} at most {3 * config.num_cepstra}; change one of them"
+            f"num_features {config.num_features} at most {width}; change one of them"
         )
     return FisherDiscriminant(config)

@@ -73,12 +73,13 @@ def solve(
     copies = training.copies()
     steps = len(copies) + 2
     progress("mixture of frames", 0, steps)
-    _fit_mixture(model.fisher, _some_frames(model.fisher, standardizer, training, seed), seed)
+    for mixture, frames in _some_frames(model, standardizer, training, seed):
+        _fit_mixture(mixture, frames, seed)
     parts = []
     for done, copy in enumerate(copies, start=1):
         progress("Fisher vectors", done, steps)
         parts += [
-            (model.fisher(batch.log_mel, batch.lengths).float(), batch.functionals)
+            (model.fisher_vectors(batch.log_mel, batch.lengths).float(), batch.functionals)
             for batch in _batches(standardizer, copy)
         ]
     fisher, functionals = (torch.cat(part) for part in zip(*parts, strict=True))
@@ -101,17 +102,19 @@ def _batches(standardizer: Standardizer, data: TrainingData) -> Iterator[Feature
 
 
 def _some_frames(
-    fisher: FisherVectors, standardizer: Standardizer, training: TrainingData, seed: int
-) -> Floats:
-    """Return frames (N, 3 * cepstra), as many of each utterance as of any other, but no more than it has."""
+    model: FisherDiscriminant, standardizer: Standardizer, training: TrainingData, seed: int
+) -> list[tuple[FisherVectors, Floats]]:
+    """Return each mixture with frames (N, F), as many of each utterance as of any other, but no more than it has."""
     generator = np.random.default_rng(seed)
     of_each = math.ceil(FRAMES / len(training))
-    found = []
+    found: dict[FisherVectors, list[Floats]] = {}
     for batch in _batches(standardizer, training):
-        frames = fisher.frames(batch.log_mel, batch.lengths).numpy()
-        for utterance, length in zip(frames, batch.lengths.tolist(), strict=True):
-            found.append(utterance[generator.permutation(length)[:of_each]])
-    return np.concatenate(found)
+        streams = model.streams(batch.log_mel, batch.lengths)
+        for place, length in enumerate(batch.lengths.tolist()):
+            chosen = generator.permutation(length)[:of_each]
+            for fisher, frames in streams:
+                found.setdefault(fisher, []).append(frames[place].numpy()[chosen])
+    return [(fisher, np.concatenate(frames)) for fisher, frames in found.items()]
 
 
 def _fit_mixture(fisher: FisherVectors, frames: Floats, seed: int) -> None:

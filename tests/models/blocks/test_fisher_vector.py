@@ -9,13 +9,14 @@ from scipy.fft import dct
 from sklearn.mixture import GaussianMixture
 
 from magtfnet import ConfigError, create_model
+from magtfnet.models.blocks.cepstral_frames import CepstralFrames
 from magtfnet.models.blocks.fisher_vector import FisherVectors
 
 
 @pytest.fixture
 def fisher():
     torch.manual_seed(0)
-    block = FisherVectors(n_mels=6, num_cepstra=3, span=2, num_features=4, num_components=3)
+    block = FisherVectors(num_inputs=9, num_features=4, num_components=3)
     with torch.no_grad():
         block.log_variances.uniform_(-1, 1)
         block.log_weights.uniform_(-1, 1)
@@ -46,11 +47,10 @@ def written_out(block, frames):
 
 
 def test_it_is_the_formula(fisher):
-    log_mel, lengths = torch.randn(2, 9, 6), torch.tensor([9, 5])
-    frames = fisher.frames(log_mel, lengths).detach().numpy()
-    found = fisher(log_mel, lengths).detach().numpy()
+    frames, lengths = torch.randn(2, 11, 9).double(), torch.tensor([11, 5])
+    found = fisher(frames, lengths).detach().numpy()
     for i, length in enumerate(lengths.tolist()):
-        np.testing.assert_allclose(found[i], written_out(fisher, frames[i, :length]), atol=1e-6)
+        np.testing.assert_allclose(found[i], written_out(fisher, frames[i, :length].numpy()), atol=1e-6)
 
 
 def test_shares_are_those_of_scikit_learn(fisher):
@@ -63,21 +63,60 @@ def test_shares_are_those_of_scikit_learn(fisher):
     np.testing.assert_allclose(found.softmax(dim=-1), mixture.predict_proba(frames), atol=1e-9)
 
 
-def test_frames_are_cepstra_and_their_differences(fisher):
+def test_frames_are_cepstra_and_their_differences():
+    block = CepstralFrames(n_mels=6, num_cepstra=3, spans=(2,))
     log_mel = torch.randn(1, 12, 6)
-    frames = fisher.frames(log_mel, torch.tensor([12]))[0].numpy()
+    frames = block(log_mel, torch.tensor([12]))[0].numpy()
     cepstra = dct(log_mel[0].numpy(), type=2, norm="ortho", axis=1)[:, :3]
     np.testing.assert_allclose(frames[:, :3], cepstra, atol=1e-5)
     slope = np.arange(12.0)[:, None] * [[1.0, -2.0, 0.5]]
-    steady = torch.from_numpy(slope @ fisher.cosines.numpy().T).float()[None]
-    differences = fisher.frames(steady, torch.tensor([12]))[0, 4:8].numpy()
+    steady = torch.from_numpy(slope @ block.cosines.numpy().T).float()[None]
+    differences = block(steady, torch.tensor([12]))[0, 4:8].numpy()
     np.testing.assert_allclose(differences[:, 3:6], np.tile([1.0, -2.0, 0.5], (4, 1)), atol=1e-5)
     np.testing.assert_allclose(differences[:, 6:], 0.0, atol=1e-5)
 
 
+def test_differences_over_a_longer_span_stand_behind():
+    log_mel, lengths = torch.randn(1, 20, 6), torch.tensor([20])
+    short, long, both = (CepstralFrames(6, 3, spans) for spans in ((2,), (7,), (2, 7)))
+    assert (short.width, both.width) == (9, 12)
+    torch.testing.assert_close(both(log_mel, lengths)[..., :9], short(log_mel, lengths))
+    torch.testing.assert_close(both(log_mel, lengths)[..., 9:], long(log_mel, lengths)[..., 3:6])
+
+
+def test_levelled_frames_have_no_mean_cepstra_but_the_first():
+    block, lengths = CepstralFrames(6, 3, (2, 4)), torch.tensor([9, 5])
+    frames = block(torch.randn(2, 9, 6), lengths)
+    levelled = block.levelled(frames, lengths)
+    for place, length in enumerate(lengths.tolist()):
+        mean = frames[place, :length].mean(dim=0)
+        expected = frames[place, :length].clone()
+        expected[:, 1:3] -= mean[1:3]
+        torch.testing.assert_close(levelled[place, :length], expected)
+
+
+def test_a_filter_changes_nothing_in_the_levelled_vector():
+    """A microphone adds the same to each frame of the log-Mel spectrogram; frames are of one loudness here."""
+    torch.manual_seed(0)
+    model = create_model(
+        "fisher_discriminant",
+        num_classes=2,
+        n_mels=6,
+        num_cepstra=3,
+        num_features=4,
+        num_components=3,
+        levelled=True,
+    )
+    log_mel, lengths = torch.randn(1, 15, 6), torch.tensor([15])
+    filtered = log_mel + torch.tensor([1.0, -1.0, 0.5, -0.5, 2.0, -2.0])  # no change of the first cepstrum
+    before, after = (model.fisher_vectors(x, lengths)[0].chunk(2) for x in (log_mel, filtered))
+    assert not torch.allclose(before[0], after[0], atol=1e-3)
+    torch.testing.assert_close(before[1], after[1], atol=1e-5, rtol=1e-4)
+
+
 def test_how_long_an_utterance_is_does_not_matter_only_what_is_in_it(fisher):
-    once = torch.randn(1, 1, 6)
-    found = [fisher(once.expand(1, count, 6), torch.tensor([count])) for count in (1, 7)]
+    once = torch.randn(1, 1, 9).double()
+    found = [fisher(once.expand(1, count, 9), torch.tensor([count])) for count in (1, 7)]
     torch.testing.assert_close(found[0], found[1])
 
 

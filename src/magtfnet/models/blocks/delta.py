@@ -15,15 +15,13 @@ def delta(frames: Tensor, lengths: Tensor, span: int = SPAN) -> Tensor:
         lengths: (B,) real frames; what the result holds on padding means nothing.
         span: frames on either side.
     """
-    places = torch.arange(frames.shape[1], device=frames.device).unsqueeze(0)
     last = (lengths - 1).unsqueeze(1)
+    places = torch.arange(-span, frames.shape[1] + span, device=frames.device).clamp(min=0).unsqueeze(0)
+    inside = torch.minimum(places, last)
+    around = frames.gather(1, inside.unsqueeze(-1).expand(-1, -1, frames.shape[2]))
     slope = torch.zeros_like(frames)
     for step in range(1, span + 1):
-        after = torch.minimum(places + step, last)
-        before = (places - step).clamp(min=0).expand_as(after)
-        slope = slope + step * (_at(frames, after) - _at(frames, before))
+        after = around[:, span + step : step - span or None]
+        before = around[:, span - step : -span - step]
+        slope = slope + step * (after - before)
     return slope / (2 * sum(step * step for step in range(1, span + 1)))
-
-
-def _at(frames: Tensor, places: Tensor) -> Tensor:
-    return frames.gather(1, places.unsqueeze(-1).expand_as(frames))

@@ -2,8 +2,7 @@
 
 Perronnin, Sánchez, Mensink: "Improving the Fisher kernel for large-scale image classification", ECCV 2010, for the
 frames of speech: each frame belongs to each component by some share, and for each component it is told by how much
-its frames lie off its mean, and how much wider or narrower they spread. Frames are cepstra with their first and
-second differences over time, decorrelated.
+its frames lie off its mean, and how much wider or narrower they spread.
 """
 
 import math
@@ -11,54 +10,37 @@ import math
 import torch
 from torch import Tensor, nn
 
-from magtfnet.models.blocks.cosines import cosines
-from magtfnet.models.blocks.delta import delta
-from magtfnet.models.masking import valid_frames, zero_padding
+from magtfnet.models.masking import valid_frames
 
 SMALLEST = 1e-12
 """Below this nothing is told from nothing; the square root has no slope at zero."""
 
 
 class FisherVectors(nn.Module):
-    """Log-Mel frames to one vector an utterance.
+    """Frames to one vector an utterance.
 
     Mixture and decorrelation are fitted to training frames (``training/fisher_discriminant.py``); as made they are
     random. Everything is computed in float64: the square root makes much of what rounding leaves.
 
     Args:
-        n_mels: M.
-        num_cepstra: of the M that a cosine transform gives, the first so many.
-        span: frames on either side that a difference is taken over.
+        num_inputs: F of a frame.
         num_features: D, to which a frame is decorrelated.
         num_components: G of the mixture.
     """
 
-    cosines: Tensor
-
-    def __init__(
-        self, n_mels: int, num_cepstra: int, span: int, num_features: int, num_components: int
-    ) -> None:
+    def __init__(self, num_inputs: int, num_features: int, num_components: int) -> None:
         super().__init__()
-        self.span = span
-        self.register_buffer("cosines", cosines(n_mels, num_cepstra).double(), persistent=False)
-        self.centre = nn.Parameter(torch.zeros(3 * num_cepstra))
-        self.whitening = nn.Parameter(torch.randn(3 * num_cepstra, num_features) / math.sqrt(num_cepstra))
+        self.centre = nn.Parameter(torch.zeros(num_inputs))
+        self.whitening = nn.Parameter(torch.randn(num_inputs, num_features) / math.sqrt(num_inputs))
         self.means = nn.Parameter(torch.randn(num_components, num_features))
         self.log_variances = nn.Parameter(torch.zeros(num_components, num_features))
         self.log_weights = nn.Parameter(torch.full((num_components,), -math.log(num_components)))
         self.width = 2 * num_components * num_features
 
-    def frames(self, log_mel: Tensor, lengths: Tensor) -> Tensor:
-        """Map log-Mel (B, T, M) to cepstra with first and second differences (B, T, 3 * cepstra), float64."""
-        valid = valid_frames(lengths, log_mel.shape[1])
-        cepstra = zero_padding(log_mel, valid).double() @ self.cosines
-        first = delta(cepstra, lengths, self.span)
-        return torch.cat((cepstra, first, delta(first, lengths, self.span)), dim=-1)
-
-    def forward(self, log_mel: Tensor, lengths: Tensor) -> Tensor:
-        """Map log-Mel (B, T, M), the first ``lengths`` (B,) frames of each real, to (B, 2 * G * D) of length 1."""
-        valid = valid_frames(lengths, log_mel.shape[1]).unsqueeze(-1)
-        frames = (self.frames(log_mel, lengths) - self.centre.double()) @ self.whitening.double()
+    def forward(self, frames: Tensor, lengths: Tensor) -> Tensor:
+        """Map frames (B, T, F), the first ``lengths`` (B,) of each real, float64, to (B, 2 * G * D) of length 1."""
+        valid = valid_frames(lengths, frames.shape[1]).unsqueeze(-1)
+        frames = (frames - self.centre.double()) @ self.whitening.double()
         means, variances = self.means.double(), self.log_variances.double().exp()
         weights = self.log_weights.double().softmax(dim=0)
         shares = torch.where(
