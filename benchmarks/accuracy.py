@@ -16,13 +16,14 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.model_selection import GroupKFold, StratifiedKFold
 
+from benchmarks.inner import first_training_part
 from benchmarks.pages import write_between
 from magtfnet.audio import read_audio
 from magtfnet.audio.augment import CHANGES
 from magtfnet.audio.prepare import prepare
 from magtfnet.classical.functionals_kernel_ridge import fit_kernel_ridge
 from magtfnet.config import AudioConfig, FeatureConfig
-from magtfnet.corpora import Corpus, Utterance, load_corpus, protocols
+from magtfnet.corpora import Corpus, Utterance
 from magtfnet.evaluation.metrics import confusion_matrix, unweighted_accuracy, weighted_accuracy
 from magtfnet.features import FrontEnd
 
@@ -108,9 +109,7 @@ def main(protocol_files: Path, corpora: Path) -> None:
     front_end = FrontEnd(AudioConfig(), FeatureConfig(functionals="extended"))
     tasks = []
     for name, title in (("emodb", "EMO-DB"), ("ravdess", "RAVDESS")):
-        corpus = load_corpus(name, corpora / name)
-        fold = protocols.folds_from(corpus, file=protocol_files / f"emobox_{name}")[0]
-        part = [*fold.train, *fold.validation]
+        corpus, part = first_training_part(name, protocol_files, corpora)
         features = {change: _functionals(part, front_end, change) for change in (None, *CHANGES)}
         paper = _functionals(part, FrontEnd())
         classes = _classes(corpus, part)
