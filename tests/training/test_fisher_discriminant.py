@@ -63,7 +63,7 @@ def test_what_is_classified_is_standardised_and_weighed(prepared, synthetic):
         with torch.no_grad():
             told.append(model.weighed(model.fisher_vectors(batch.log_mel, batch.lengths), batch.functionals))
     share = model.config.fisher_share
-    fisher, functionals = torch.cat(told).split([model.fisher.width, 24], dim=1)
+    fisher, functionals = torch.cat(told).split([len(model.fisher_mean), 24], dim=1)
     assert fisher.square().sum(dim=1).mean() == pytest.approx(share, rel=0.1), "but for what was cut off"
     plain = functionals[: len(split.train)]
     assert plain.square().sum(dim=1).mean() == pytest.approx(1 - share, rel=0.1)
