@@ -16,14 +16,14 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.model_selection import GroupKFold, StratifiedKFold
 
-from benchmarks.inner import first_training_part
+from benchmarks.inner import classes_of, first_training_part
 from benchmarks.pages import write_between
 from magtfnet.audio import read_audio
 from magtfnet.audio.augment import CHANGES
 from magtfnet.audio.prepare import prepare
 from magtfnet.classical.functionals_kernel_ridge import fit_kernel_ridge
 from magtfnet.config import AudioConfig, FeatureConfig
-from magtfnet.corpora import Corpus, Utterance
+from magtfnet.corpora import Utterance
 from magtfnet.evaluation.metrics import confusion_matrix, unweighted_accuracy, weighted_accuracy
 from magtfnet.features import FrontEnd
 
@@ -112,7 +112,7 @@ def main(protocol_files: Path, corpora: Path) -> None:
         corpus, part = first_training_part(name, protocol_files, corpora)
         features = {change: _functionals(part, front_end, change) for change in (None, *CHANGES)}
         paper = _functionals(part, FrontEnd())
-        classes = _classes(corpus, part)
+        classes = classes_of(corpus, part)
         if name == "emodb":
             tasks.append(Task(f"{title}, speakers shared", part, classes, False, features, paper))
         tasks.append(Task(f"{title}, speakers apart", part, classes, True, features, paper))
@@ -140,11 +140,6 @@ def _functionals(part: Sequence[Utterance], front_end: FrontEnd, change: str | N
             waveform = CHANGES[change](waveform, np.random.default_rng(number))
         rows.append(front_end.extract(waveform).functionals[0].double().numpy())
     return np.stack(rows)
-
-
-def _classes(corpus: Corpus, part: Sequence[Utterance]) -> npt.NDArray[np.int64]:
-    order = {emotion: index for index, emotion in enumerate(corpus.labels.classes)}
-    return np.array([order[utterance.emotion] for utterance in part])
 
 
 def _scores(task: Task, lever: Lever) -> list[tuple[float, float]]:

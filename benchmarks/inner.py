@@ -8,11 +8,16 @@ import numpy.typing as npt
 import torch
 from sklearn.model_selection import GroupKFold, StratifiedKFold
 
+from magtfnet.config import ExperimentConfig
 from magtfnet.corpora import Corpus, Utterance, load_corpus, protocols
 from magtfnet.evaluation.metrics import confusion_matrix, unweighted_accuracy, weighted_accuracy
+from magtfnet.experiments.training_run import part_data, prepare_training
 from magtfnet.features import Standardizer
 from magtfnet.models import Model
+from magtfnet.recognizer.bundle import build
+from magtfnet.training import fit
 from magtfnet.training.batches import TrainingData
+from magtfnet.training.seeding import seeded
 
 INNER = 5
 AT_ONCE = 64
@@ -30,15 +35,33 @@ def first_training_part(name: str, protocol_files: Path, corpora: Path) -> tuple
 
 def inner_folds(corpus: Corpus, part: Sequence[Utterance], apart: bool) -> list[tuple[Places, Places]]:
     """Return the places of what is learnt from and of what is told, of each of five folds."""
-    classes = _classes(corpus, part)
+    classes = classes_of(corpus, part)
     if apart:
         speakers = [utterance.speaker for utterance in part]
         return list(GroupKFold(INNER, shuffle=True, random_state=0).split(classes, classes, speakers))
     return list(StratifiedKFold(INNER, shuffle=True, random_state=0).split(classes, classes))
 
 
+def inner_probabilities(
+    corpus: Corpus, part: Sequence[Utterance], config: ExperimentConfig, apart: bool
+) -> Floats:
+    """Return the probabilities (N, K) of a part, each told by a model of the other folds; nothing chooses an epoch."""
+    store = prepare_training(corpus, part, config)
+    told = np.zeros((len(part), len(corpus.labels)))
+    for learnt, held_out in inner_folds(corpus, part, apart):
+        with seeded(0):
+            model, standardizer = build(len(corpus.labels), config.audio, config.features, config.model)
+        rest, asked = ([part[i] for i in places] for places in (learnt, held_out))
+        training = part_data(store, rest, corpus.labels, config.training.copies)
+        if config.features.standardize:
+            standardizer.fit(training.batch(piece)[0] for piece in training.in_order())
+        fit(model, standardizer, training, None, config.training, seed=0, device=torch.device("cpu"))
+        told[held_out] = _probabilities(model, standardizer, part_data(store, asked, corpus.labels))
+    return told
+
+
 @torch.inference_mode()
-def probabilities(model: Model, standardizer: Standardizer, data: TrainingData) -> Floats:
+def _probabilities(model: Model, standardizer: Standardizer, data: TrainingData) -> Floats:
     """Return a model's probabilities of each utterance, (N, K)."""
     rows = []
     for start in range(0, len(data), AT_ONCE):
@@ -51,10 +74,11 @@ def probabilities(model: Model, standardizer: Standardizer, data: TrainingData) 
 def scores(corpus: Corpus, part: Sequence[Utterance], told: Floats) -> tuple[float, float]:
     """Return WA and UA in percent of what is most probable."""
     confusion = confusion_matrix(
-        _classes(corpus, part).tolist(), told.argmax(axis=1).tolist(), len(corpus.labels)
+        classes_of(corpus, part).tolist(), told.argmax(axis=1).tolist(), len(corpus.labels)
     )
     return 100 * weighted_accuracy(confusion), 100 * unweighted_accuracy(confusion)
 
 
-def _classes(corpus: Corpus, part: Sequence[Utterance]) -> Places:
+def classes_of(corpus: Corpus, part: Sequence[Utterance]) -> Places:
+    """Return the place of each utterance's emotion among the classes, (N,)."""
     return np.array([corpus.labels.index(utterance.emotion) for utterance in part])

@@ -13,20 +13,14 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from benchmarks.inner import Floats, first_training_part, inner_folds, probabilities, scores
+from benchmarks.inner import Floats, first_training_part, inner_probabilities, scores
 from benchmarks.pages import write_between
 from magtfnet.config import load_config
-from magtfnet.experiments.training_run import part_data, prepare_training
-from magtfnet.recognizer.bundle import build
-from magtfnet.training import fit
-from magtfnet.training.seeding import seeded
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "accuracy.md"
 BEGIN, END = "<!-- python -m benchmarks.network writes from here -->", "<!-- to here: network -->"
-CORPORA = Path(os.environ.get("MAGTFNET_CORPORA", ""))
 COPIES = 'training.copies=["slower","faster","noise"]'
 MEMBERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "recipe": ("accurate.toml", ()),
@@ -41,17 +35,24 @@ ROWS: dict[str, Sequence[str]] = {
 }
 
 
-def main(protocol_files: Path) -> None:
+def main(protocol_files: Path, corpora: Path) -> None:
     """Measure, print, and write the table into the page."""
     lines = [
         "| models | EMO-DB, speakers shared, WA / UA | EMO-DB, speakers apart, WA / UA |",
         "|---|---|---|",
     ]
-    corpus, part = first_training_part("emodb", protocol_files, CORPORA)
+    corpus, part = first_training_part("emodb", protocol_files, corpora)
+
+    @cache
+    def told_by(member: str, apart: bool) -> Floats:
+        file, overrides = MEMBERS[member]
+        config = load_config(ROOT / "configs" / file, overrides)
+        return inner_probabilities(corpus, part, config, apart)
+
     for title, members in ROWS.items():
         cells = []
         for apart in (False, True):
-            told = np.mean([inner_probabilities(member, protocol_files, apart) for member in members], axis=0)
+            told = np.mean([told_by(member, apart) for member in members], axis=0)
             cells.append("{:.1f} / {:.1f}".format(*scores(corpus, part, told)))
         lines.append(f"| {title} | {' | '.join(cells)} |")
         sys.stdout.write(lines[-1] + "\n")
@@ -59,25 +60,5 @@ def main(protocol_files: Path) -> None:
     write_between(PAGE, BEGIN, END, lines)
 
 
-@cache
-def inner_probabilities(member: str, protocol_files: Path, apart: bool) -> Floats:
-    """Return the probabilities (N, K) of a training part, each told by a model that learnt from the other folds."""
-    corpus, part = first_training_part("emodb", protocol_files, CORPORA)
-    file, overrides = MEMBERS[member]
-    config = load_config(ROOT / "configs" / file, overrides)
-    store = prepare_training(corpus, part, config)
-    told = np.zeros((len(part), len(corpus.labels)))
-    for learnt, held_out in inner_folds(corpus, part, apart):
-        with seeded(0):
-            model, standardizer = build(len(corpus.labels), config.audio, config.features, config.model)
-        rest, asked = ([part[i] for i in places] for places in (learnt, held_out))
-        training = part_data(store, rest, corpus.labels, config.training.copies)
-        if config.features.standardize:
-            standardizer.fit(training.batch(piece)[0] for piece in training.in_order())
-        fit(model, standardizer, training, None, config.training, seed=0, device=torch.device("cpu"))
-        told[held_out] = probabilities(model, standardizer, part_data(store, asked, corpus.labels))
-    return told
-
-
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), Path(os.environ["MAGTFNET_CORPORA"]))

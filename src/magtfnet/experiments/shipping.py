@@ -71,9 +71,8 @@ def ship(
         None,
         config.training,
         seed=seed,
-        device=torch.device(
-            "cpu"
-        ),  # the same weights again on any machine with the same threads, as far as may be
+        # The same weights again on any machine with the same threads, as far as may be.
+        device=torch.device("cpu"),
         on_epoch=on_epoch,
         progress=progress,
     )
