@@ -9,6 +9,8 @@ from magtfnet.errors import ConfigError
 
 UNSURE_BELOW = 0.5
 """The threshold of models that ship: below it all other emotions together are more probable than the one told."""
+NOT_SURE = "not sure"
+"""What stands behind an answer below the threshold, wherever answers are read by a person."""
 
 
 def threshold(value: float) -> float:

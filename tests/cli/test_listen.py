@@ -31,6 +31,8 @@ def test_a_file_plays_the_microphone(cli, graph_path, path):
     assert segments
     assert [line.split("\t")[2] for line in done.out.splitlines()] == [segment.label for segment in segments]
     assert "call.flac at 16000 Hz; Ctrl-C ends it" in done.err
+    unsure = cli("listen", "--file", path, "--speed", 0, "--model", graph_path, "--unsure-below", 1)
+    assert unsure.out == "".join(f"{line}\tnot sure\n" for line in done.out.splitlines())
 
 
 def test_it_stops_after_so_long_and_keeps_what_was_heard(cli, graph_path, path):
@@ -113,3 +115,5 @@ def test_bars_say_name_share_and_label():
     first, second = bars(("anger", "joy"), window)
     assert first == f"  anger {'#' * 8:<30}  25 %"
     assert second == f"> joy   {'#' * 22:<30}  75 %"
+    unsure = Window(0, 1, (0.25, 0.75), (0.25, 0.75), "joy", sure=False)
+    assert [line[0] for line in bars(("anger", "joy"), unsure)] == [" ", "?"]

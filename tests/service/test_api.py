@@ -40,8 +40,10 @@ def test_an_answer_below_the_threshold_says_so(talk):
     soundfile.write(data, talk, RATE, format="WAV")
     with serving(recognizer=recognizer) as service:
         told = service.client.post("/v1/predict", content=data.getvalue()).json()
+        along = service.client.post("/v1/timeline", content=data.getvalue()).json()
     assert told["sure"] is False
     assert told["label"] in told["probabilities"]
+    assert {part["sure"] for part in (*along["segments"], *along["windows"])} == {False}
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,9 @@ from scripted_engine import LoudnessEngine
 
 from magtfnet import EmotionRecognizer, Waveform
 from magtfnet.service.limits import MEBIBYTE, Limits
-from magtfnet.service.page.answer import answer
+from magtfnet.service.page.answer import answer, now
 from magtfnet.service.page.spectrogram import RANGE, spectrogram_picture
+from magtfnet.timeline import Window
 
 SECRET = "0123456789abcdef0123"
 DROP = """
@@ -443,3 +444,8 @@ def test_an_answer_that_is_not_sure_says_so(talk, least, said):
         == said
     )
     assert told.count(" %, not sure.</p>") == said, "as it is read out"
+    segments = recognizer.timeline(Waveform(talk, RATE)).segments
+    assert segments
+    assert told.count(" %, not sure</td>") == said * len(segments)
+    window = Window(0, 1, (1.0, 0.0, 0.0), (0.9, 0.1, 0.0), "anger", sure=not said)
+    assert now(recognizer.labels.classes, window, 1.0).count("anger, not sure, 1.0 s heard") == said

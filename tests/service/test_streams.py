@@ -53,6 +53,15 @@ def known(samples, rate=RATE):
     return [told(event, stream.classes) for event in events]
 
 
+@pytest.mark.parametrize("least", [0.0, 1.0])
+def test_events_say_whether_they_are_sure(talk, least):
+    recognizer = EmotionRecognizer(LoudnessEngine(), unsure_below=least)
+    stream = StreamingRecognizer(recognizer, sample_rate=RATE)
+    events = [told(event, stream.classes) for event in stream.push(talk) + stream.finish()]
+    assert {event["type"] for event in events} == {"window", "segment"}
+    assert {event["sure"] for event in events} == {least == 0}
+
+
 @pytest.mark.parametrize(
     ("encoding", "channels", "piece"), [("pcm16", 1, 1_600), ("float32", 1, 7_777), ("pcm16", 2, 4_000)]
 )

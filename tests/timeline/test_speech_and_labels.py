@@ -83,6 +83,16 @@ def test_a_label_does_not_flicker_within_the_margin():
     assert len(segments(labels(wavering, smoothing=0.0, margin=0.0))) == 10
 
 
+def test_a_label_below_the_threshold_is_not_sure():
+    followed = Labels(("a", "b"), TimelineSettings(smoothing=0.0), unsure_below=0.75)
+    events = [
+        event for k, p in enumerate((0.75, 0.7)) for event in followed.add(float(k), k + 2.0, (p, 1 - p), 0.0)
+    ]
+    assert [(window.label, window.sure) for window in events] == [("a", True), ("a", False)]
+    (segment,) = followed.close(3.0)  # sure by its mean, 0.725, not by its best window
+    assert (segment.label, segment.sure) == ("a", False)
+
+
 def test_each_stretch_begins_anew():
     followed = Labels(("a", "b"), TimelineSettings(smoothing=0.9))
     followed.add(0.0, 1.0, (1.0, 0.0), 0.0)

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import struct
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -113,7 +114,8 @@ def test_progress_is_told_in_seconds(recognizer, path, call):
 def test_json_and_csv():
     values = json.loads(FORMATS["json"].write(made()))
     assert values["segments"][1] == {
-        "start": 1.0, "end": 3700.5, "label": 'a "b" <c> & d', "confidence": 0.5, "windows": 2, "channel": 1,
+        "start": 1.0, "end": 3700.5, "label": 'a "b" <c> & d', "sure": True,
+        "confidence": 0.5, "windows": 2, "channel": 1,
     }  # fmt: skip
     assert values["windows"][0]["probabilities"] == [0.7, 0.3]
     rows = list(csv.DictReader(io.StringIO(FORMATS["csv"].write(made()))))
@@ -144,6 +146,36 @@ def test_vtt_audacity_and_rttm():
     first, second = FORMATS["rttm"].write(made()).splitlines()
     assert first == "SPEAKER some_call 1 0.500 1.500 <NA> <NA> joy 0.7000 <NA>"
     assert len(second.split()) == 10
+
+
+def test_every_file_says_what_is_not_sure():
+    doubtful = replace(made(), segments=tuple(replace(s, sure=s.channel == 0) for s in made().segments))
+    assert [s["sure"] for s in json.loads(FORMATS["json"].write(doubtful))["segments"]] == [True, False]
+    assert [row["sure"] for row in csv.DictReader(io.StringIO(FORMATS["csv"].write(doubtful)))] == [
+        "True",
+        "False",
+    ]
+    for name, sure, unsure in (
+        ("textgrid", 'text = "joy"\n', '& d (not sure)"\n'),
+        ("vtt", "joy (70 %)\n", "d (50 %, not sure)\n"),
+        ("audacity", "1: joy\n", "d (not sure)\n"),
+        ("html", 'fill-opacity="0.35"', 'fill-opacity="0.12"'),
+        ("html", "<td>70 %</td>", "<td>50 %, not sure</td>"),
+    ):
+        text = FORMATS[name].write(doubtful)
+        assert (text.count(sure), text.count(unsure)) == (1, 1), name
+        assert "not sure" not in FORMATS[name].write(made())
+    assert FORMATS["rttm"].write(doubtful) == FORMATS["rttm"].write(made())  # it has the confidence
+
+
+def test_the_recognizer_has_the_threshold(engine, path):
+    sure = EmotionRecognizer(engine).timeline(path)
+    least = sorted(segment.confidence for segment in sure.segments)[1]
+    unsure = EmotionRecognizer(engine, unsure_below=least).timeline(path)
+    assert {s.sure for s in unsure.segments} == {True, False}
+    assert [s.sure for s in unsure.segments] == [s.confidence >= least for s in sure.segments]
+    assert all(event.sure for event in (*sure.segments, *sure.windows))
+    assert [s.label for s in unsure.segments] == [s.label for s in sure.segments]
 
 
 class Page(HTMLParser):
@@ -182,6 +214,8 @@ def test_the_command_prints_and_writes(cli, graph_path, path, tmp_path):
     rows = [line.split("\t") for line in printed.out.splitlines()]
     found = EmotionRecognizer.load(graph_path).timeline(path)
     assert [row[4] for row in rows] == [segment.label for segment in found.segments]
+    unsure = cli("timeline", path, "--model", graph_path, "--unsure-below", 1)
+    assert unsure.out == "".join(f"{line}\tnot sure\n" for line in printed.out.splitlines())
     values = json.loads(cli("timeline", path, "--model", graph_path, "--json").out)
     assert values[0]["segments"] == found.to_dict()["segments"]
     every = [part for name in FORMATS for part in ("--format", name)]

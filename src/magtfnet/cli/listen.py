@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from magtfnet.cli.options import Hop, Margin, ModelOption, Smoothing, WindowSeconds
+from magtfnet.cli.options import Hop, Margin, ModelOption, Smoothing, UnsureBelow, WindowSeconds
 from magtfnet.cli.terminal import say, show
+from magtfnet.prediction import NOT_SURE
 
 if TYPE_CHECKING:
     from magtfnet.recognizer.streaming import StreamingRecognizer
@@ -34,6 +35,7 @@ def listen(
     hop: Hop = 1.0,
     smoothing: Smoothing = 0.3,
     margin: Margin = 0.1,
+    unsure_below: UnsureBelow = None,
 ) -> None:
     """Show the emotion of each window and print each segment as it ends; Ctrl-C ends it and keeps what was heard."""
     from magtfnet.audio.sources import played, recorded
@@ -42,7 +44,7 @@ def listen(
     from magtfnet.recognizer.streaming import StreamingRecognizer
 
     settings = timeline_settings(window=window, hop=hop, smoothing=smoothing, margin=margin)
-    recognizer = EmotionRecognizer.load(model)
+    recognizer = EmotionRecognizer.load(model, unsure_below=unsure_below)
     with played(file, speed) if file is not None else recorded(device) as source:
         stream = StreamingRecognizer(recognizer, sample_rate=source.sample_rate, settings=settings)
         say(f"hearing {source.name} at {source.sample_rate} Hz; Ctrl-C ends it")
@@ -86,10 +88,11 @@ def _display(stream: "StreamingRecognizer") -> Iterator[Callable[["Sequence[Even
 
 
 def bars(classes: "Sequence[str]", window: "Window") -> list[str]:
-    """Return a line a class: name, bar and share of the smoothed probability; the label's is marked."""
+    """Return a line a class: name, bar and share of the smoothed probability; the label's is marked, if sure or not."""
     width = max(map(len, classes))
+    marks = {window.label: ">" if window.sure else "?"}
     return [
-        f"{'>' if name == window.label else ' '} {name:<{width}} {'#' * round(BAR * share):<{BAR}} {100 * share:3.0f} %"
+        f"{marks.get(name, ' ')} {name:<{width}} {'#' * round(BAR * share):<{BAR}} {100 * share:3.0f} %"
         for name, share in zip(classes, window.smoothed, strict=True)
     ]
 
@@ -99,5 +102,6 @@ def _print_segments(events: "Sequence[Event]") -> None:
 
     for event in events:
         if isinstance(event, Segment):
-            show(f"{event.start:.2f}\t{event.end:.2f}\t{event.label}\t{event.confidence:.3f}")
+            unsure = "" if event.sure else f"\t{NOT_SURE}"
+            show(f"{event.start:.2f}\t{event.end:.2f}\t{event.label}\t{event.confidence:.3f}{unsure}")
             sys.stdout.flush()

@@ -53,6 +53,12 @@ Jobs = Annotated[
 FoldsFile = Annotated[
     Path | None, typer.Option("--folds-file", help="For folds_from: a CSV of id,fold or EmoBox's folder.")
 ]
+UnsureBelow = Annotated[
+    float | None,
+    typer.Option(
+        min=0, max=1, help="An answer of a lower probability is 'not sure'; else as the model has it."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 WindowSeconds = Annotated[float, typer.Option("--window", help="Seconds of speech that are heard at once.")]
 Hop = Annotated[float, typer.Option("--hop", help="Seconds from one window to the next.")]

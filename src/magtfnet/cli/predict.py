@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from magtfnet.cli.options import AsJson, ModelOption
+from magtfnet.cli.options import AsJson, ModelOption, UnsureBelow
 from magtfnet.cli.terminal import progress_bar, say, show
 from magtfnet.errors import ConfigError
+from magtfnet.prediction import NOT_SURE
 
 if TYPE_CHECKING:
     from magtfnet.recognizer.result_rows import Row
@@ -42,12 +43,7 @@ def predict(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an --out that was interrupted.")
     ] = False,
-    unsure_below: Annotated[
-        float | None,
-        typer.Option(
-            min=0, max=1, help="An answer of a lower probability is 'not sure'; else as the model has it."
-        ),
-    ] = None,
+    unsure_below: UnsureBelow = None,
 ) -> None:
     """Print the emotion of each recording and its probability; a bad one is reported and the rest still done.
 
@@ -87,7 +83,7 @@ def predict(
         for row in rows:
             if "error" not in row:
                 name = row["file"].translate(CONTROL)
-                unsure = "" if row["sure"] else "\tnot sure"
+                unsure = "" if row["sure"] else f"\t{NOT_SURE}"
                 show(f"{name}\t{row['label']}\t{row['probabilities'][row['label']]:.3f}{unsure}")
     _leave(len(failed), len(rows))
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from magtfnet.cli.options import AsJson, Hop, Margin, ModelOption, Smoothing, WindowSeconds
+from magtfnet.cli.options import AsJson, Hop, Margin, ModelOption, Smoothing, UnsureBelow, WindowSeconds
 from magtfnet.cli.terminal import progress_bar, say, show
 from magtfnet.errors import MagtfnetError, TimelineError
+from magtfnet.prediction import NOT_SURE
 
 if TYPE_CHECKING:
     from magtfnet.timeline import Timeline
@@ -37,9 +38,12 @@ def timeline(
     smoothing: Smoothing = 0.3,
     margin: Margin = 0.1,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")] = False,
+    unsure_below: UnsureBelow = None,
     as_json: AsJson = False,
 ) -> None:
     """Find speech, hear it in windows, and print or write the segments; a bad recording is reported, the rest done.
+
+    Behind a segment of a low confidence stands 'not sure'.
 
     Exit code 0 where all were done, 1 where some could not be.
     """
@@ -51,7 +55,7 @@ def timeline(
 
     settings = timeline_settings(window=window, hop=hop, smoothing=smoothing, margin=margin)
     files = _files(calls, out, formats or ["json", "html"], overwrite=overwrite) if out is not None else {}
-    recognizer = EmotionRecognizer.load(model)
+    recognizer = EmotionRecognizer.load(model, unsure_below=unsure_below)
     done, failed = [], 0
     for call in calls:
         try:
@@ -103,4 +107,5 @@ def _show(found: "Timeline") -> None:
     for segment in found.segments:
         name = found.source.replace("\t", " ").replace("\n", " ")
         place = f"{segment.channel + 1}\t{segment.start:.2f}\t{segment.end:.2f}"
-        show(f"{name}\t{place}\t{segment.label}\t{segment.confidence:.3f}")
+        unsure = "" if segment.sure else f"\t{NOT_SURE}"
+        show(f"{name}\t{place}\t{segment.label}\t{segment.confidence:.3f}{unsure}")

@@ -64,7 +64,9 @@ class StreamingRecognizer:
         self.classes = recognizer.labels.classes
         self._channels = audio.channels
         self._resampled = ResampledStream(sample_rate, SAMPLE_RATE, audio.resampling)
-        self._tracker = Tracker(recognizer.engine.probabilities, self.classes, settings, channel)
+        self._tracker = Tracker(
+            recognizer.engine.probabilities, self.classes, settings, channel, recognizer.unsure_below
+        )
         self._samples = 0
         self._finished = False
 

@@ -21,6 +21,7 @@ class SegmentAnswer(BaseModel):
     start: float
     end: float
     label: str
+    sure: bool
     confidence: float
     windows: int
     channel: int
@@ -32,6 +33,7 @@ class WindowAnswer(BaseModel):
     start: float
     end: float
     label: str
+    sure: bool
     channel: int
     probabilities: list[float]
     smoothed: list[float]

@@ -238,6 +238,7 @@ def told(event: Event, classes: Sequence[str]) -> dict[str, Any]:
         "start": round(event.start, 4),
         "end": round(event.end, 4),
         "label": event.label,
+        "sure": event.sure,
         "probabilities": dict(zip(classes, (round(p, 6) for p in event.probabilities), strict=True)),
         "smoothed": dict(zip(classes, (round(p, 6) for p in event.smoothed), strict=True)),
     }

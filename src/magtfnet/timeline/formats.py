@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from magtfnet.prediction import NOT_SURE
 from magtfnet.registry import Registry
 from magtfnet.timeline.timeline import Segment, Timeline
 
@@ -48,11 +49,10 @@ def to_csv(timeline: Timeline) -> str:
     """A line a segment."""
     file = io.StringIO()
     writer = csv.writer(file)
-    writer.writerow(("start", "end", "channel", "label", "confidence", "windows"))
+    writer.writerow(("start", "end", "channel", "label", "confidence", "windows", "sure"))
     for s in timeline.segments:
-        writer.writerow(
-            (f"{s.start:.3f}", f"{s.end:.3f}", s.channel, s.label, f"{s.confidence:.4f}", s.windows)
-        )
+        times, confidence = (f"{s.start:.3f}", f"{s.end:.3f}"), f"{s.confidence:.4f}"
+        writer.writerow((*times, s.channel, s.label, confidence, s.windows, s.sure))
     return file.getvalue()
 
 
@@ -97,9 +97,8 @@ def to_vtt(timeline: Timeline) -> str:
     for s in timeline.segments:
         voice = f"channel {s.channel + 1}: " if timeline.channels > 1 else ""
         label = s.label.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        cues.append(
-            f"{_clock(s.start)} --> {_clock(s.end)}\n{voice}{_one_line(label)} ({100 * s.confidence:.0f} %)\n"
-        )
+        told = f"{100 * s.confidence:.0f} %" if s.sure else f"{100 * s.confidence:.0f} %, {NOT_SURE}"
+        cues.append(f"{_clock(s.start)} --> {_clock(s.end)}\n{voice}{_one_line(label)} ({told})\n")
     return "\n".join(["WEBVTT\n", *cues])
 
 
@@ -109,7 +108,7 @@ def to_audacity(timeline: Timeline) -> str:
     rows = []
     for s in timeline.segments:
         voice = f"{s.channel + 1}: " if timeline.channels > 1 else ""
-        rows.append(f"{s.start:.6f}\t{s.end:.6f}\t{voice}{_one_line(s.label)}\n")
+        rows.append(f"{s.start:.6f}\t{s.end:.6f}\t{voice}{_text(s)}\n")
     return "".join(rows)
 
 
@@ -138,7 +137,7 @@ def _without_gaps(segments: list[Segment], duration: float) -> list[tuple[float,
     for segment in segments:
         if segment.start > last:
             intervals.append((last, segment.start, ""))
-        intervals.append((segment.start, segment.end, _one_line(segment.label)))
+        intervals.append((segment.start, segment.end, _text(segment)))
         last = segment.end
     if last < duration or not intervals:
         intervals.append((last, duration, ""))
@@ -147,6 +146,12 @@ def _without_gaps(segments: list[Segment], duration: float) -> list[tuple[float,
 
 def _tier(timeline: Timeline, channel: int) -> str:
     return f"emotion channel {channel + 1}" if timeline.channels > 1 else "emotion"
+
+
+def _text(segment: Segment) -> str:
+    """Return the words of a label that has no other place for its doubt."""
+    label = _one_line(segment.label)
+    return label if segment.sure else f"{label} ({NOT_SURE})"
 
 
 def _one_line(text: str) -> str:

@@ -15,12 +15,20 @@ class Labels:
         classes: names in the order of the probabilities.
         settings: smoothing and margin.
         channel: of all segments.
+        unsure_below: a label of a lower smoothed probability is "not sure".
     """
 
-    def __init__(self, classes: Sequence[str], settings: TimelineSettings, channel: int = 0) -> None:
+    def __init__(
+        self,
+        classes: Sequence[str],
+        settings: TimelineSettings,
+        channel: int = 0,
+        unsure_below: float = 0.0,
+    ) -> None:
         self.classes = tuple(classes)
         self.settings = settings
         self.channel = channel
+        self.unsure_below = unsure_below
         self._smoothed: tuple[float, ...] = ()
         self._label = 0
         self._start = 0.0
@@ -45,8 +53,8 @@ class Labels:
         self._sum += self._smoothed[self._label]
         self._count += 1
         self._middle = middle
-        name = self.classes[self._label]
-        events.append(Window(start, end, tuple(probabilities), self._smoothed, name, self.channel))
+        name, sure = self.classes[self._label], self._smoothed[self._label] >= self.unsure_below
+        events.append(Window(start, end, tuple(probabilities), self._smoothed, name, self.channel, sure))
         return events
 
     def close(self, end: float) -> list[Event]:
@@ -59,7 +67,8 @@ class Labels:
 
     def _segment(self, end: float) -> Segment:
         confidence = self._sum / self._count
-        return Segment(self._start, end, self.classes[self._label], confidence, self._count, self.channel)
+        name, sure = self.classes[self._label], confidence >= self.unsure_below
+        return Segment(self._start, end, name, confidence, self._count, self.channel, sure)
 
 
 def _highest(values: Sequence[float]) -> int:

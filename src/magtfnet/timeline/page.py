@@ -4,7 +4,8 @@ from typing import Any
 
 import jinja2
 
-from magtfnet.timeline.timeline import Timeline, Window
+from magtfnet.prediction import NOT_SURE
+from magtfnet.timeline.timeline import Segment, Timeline, Window
 
 ENVIRONMENT = jinja2.Environment(
     loader=jinja2.PackageLoader("magtfnet.timeline"), autoescape=True, undefined=jinja2.StrictUndefined
@@ -13,6 +14,8 @@ WIDTH, SOUND, CURVES = 1200, 90, 120
 """Of a channel's picture, in its own units."""
 MOST_POINTS = 1500
 """Of a curve; of more windows only every so many are drawn."""
+SURE, UNSURE = 0.35, 0.12
+"""How much of a segment's colour is seen."""
 PALETTE = (
     "#c0392b",
     "#8e6b3a",
@@ -49,6 +52,7 @@ def _values(timeline: Timeline) -> dict[str, Any]:
         "curves": CURVES,
         "ticks": _ticks(timeline.duration),
         "clock": _clock,
+        "told": _told,
     }
 
 
@@ -70,8 +74,8 @@ def _channel(timeline: Timeline, channel: int, colours: dict[str, str]) -> dict[
                 "x": f"{segment.start * scale:.2f}",
                 "width": f"{max(0.5, (segment.end - segment.start) * scale):.2f}",
                 "colour": colours[segment.label],
-                "title": f"{segment.label} {_clock(segment.start)} to {_clock(segment.end)}, "
-                f"{100 * segment.confidence:.0f} %",
+                "opacity": SURE if segment.sure else UNSURE,
+                "title": f"{segment.label} {_clock(segment.start)} to {_clock(segment.end)}, {_told(segment)}",
             }
             for segment in timeline.of_channel(channel)
         ],
@@ -117,6 +121,12 @@ def _ticks(duration: float) -> list[tuple[str, str]]:
         (f"{k * step * WIDTH / duration:.1f}", _clock(k * step).removesuffix(".0"))
         for k in range(int(duration / step) + 1)
     ]
+
+
+def _told(segment: Segment) -> str:
+    """Return how sure a segment's label is, in words."""
+    confidence = f"{100 * segment.confidence:.0f} %"
+    return confidence if segment.sure else f"{confidence}, {NOT_SURE}"
 
 
 def _clock(seconds: float) -> str:

@@ -18,6 +18,7 @@ class Window:
         smoothed: the same, smoothed over the windows before.
         label: the emotion that holds after this window.
         channel: from 0.
+        sure: whether the label's smoothed probability reaches the model's threshold; else it is "not sure".
     """
 
     start: float
@@ -26,6 +27,7 @@ class Window:
     smoothed: tuple[float, ...]
     label: str
     channel: int = 0
+    sure: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class Segment:
         confidence: mean of the label's smoothed probability over its windows.
         windows: how many it has.
         channel: from 0.
+        sure: whether the confidence reaches the model's threshold; else it is "not sure".
     """
 
     start: float
@@ -47,6 +50,7 @@ class Segment:
     confidence: float
     windows: int
     channel: int = 0
+    sure: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON."""
@@ -54,6 +58,7 @@ class Segment:
             "start": round(self.start, 4),
             "end": round(self.end, 4),
             "label": self.label,
+            "sure": self.sure,
             "confidence": round(self.confidence, 6),
             "windows": self.windows,
             "channel": self.channel,
@@ -117,6 +122,7 @@ class Timeline:
                     "start": round(window.start, 4),
                     "end": round(window.end, 4),
                     "label": window.label,
+                    "sure": window.sure,
                     "channel": window.channel,
                     "probabilities": [round(share, 6) for share in window.probabilities],
                     "smoothed": [round(share, 6) for share in window.smoothed],

@@ -29,15 +29,21 @@ class Tracker:
         classes: in the order of its probabilities.
         settings: how speech is found and labelled.
         channel: of the events.
+        unsure_below: a label of a lower probability is "not sure".
     """
 
     def __init__(
-        self, hear: Hear, classes: Sequence[str], settings: TimelineSettings, channel: int = 0
+        self,
+        hear: Hear,
+        classes: Sequence[str],
+        settings: TimelineSettings,
+        channel: int = 0,
+        unsure_below: float = 0.0,
     ) -> None:
         self._hear = hear
         self._voice = VoiceActivity()
         self._speech = Speech(settings, SAMPLE_RATE)
-        self._labels = Labels(classes, settings, channel)
+        self._labels = Labels(classes, settings, channel, unsure_below)
         self._window = round(settings.window * SAMPLE_RATE)
         self._hop = round(settings.hop * SAMPLE_RATE)
         self._recent = Recent(self._window + round(2 * settings.min_silence * SAMPLE_RATE) + 2 * CHUNK)

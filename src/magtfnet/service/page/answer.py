@@ -12,6 +12,7 @@ from magtfnet.recognizer import EmotionRecognizer
 from magtfnet.service.hearing import refuse_beyond
 from magtfnet.service.limits import Limits
 from magtfnet.service.page.spectrogram import spectrogram_picture
+from magtfnet.timeline import Window
 from magtfnet.timeline.page import timeline_picture
 
 ENVIRONMENT = jinja2.Environment(
@@ -51,10 +52,10 @@ def bars(probabilities: Mapping[str, float], caption: str) -> str:
     return ENVIRONMENT.get_template("bars.html").render(rows=rows, caption=caption)
 
 
-def now(classes: Sequence[str], smoothed: Sequence[float], label: str, seconds: float) -> str:
+def now(classes: Sequence[str], last: Window, seconds: float) -> str:
     """Return HTML about the window of a stream that was heard last."""
-    told = bars(dict(zip(classes, smoothed, strict=True)), "Probability of each emotion now")
-    return ENVIRONMENT.get_template("now.html").render(label=label, seconds=seconds, bars=Markup(told))
+    told = bars(dict(zip(classes, last.smoothed, strict=True)), "Probability of each emotion now")
+    return ENVIRONMENT.get_template("now.html").render(last=last, seconds=seconds, bars=Markup(told))
 
 
 def said(text: str, *, alert: bool = False) -> str:

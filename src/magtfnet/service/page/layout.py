@@ -145,7 +145,7 @@ class Hears:
             return live, self._sorry(error)
         if live.last is None:
             return live, said(f"Waiting for speech, {live.seconds:.1f} s heard.")
-        return live, now(live.recognizer.labels.classes, live.last.smoothed, live.last.label, live.seconds)
+        return live, now(live.recognizer.labels.classes, live.last, live.seconds)
 
     async def end(self, live: Live | None) -> tuple[None, str, str]:
         """End a recording; return what is to be shown of the whole."""
