@@ -69,7 +69,7 @@ class FeatureConfig(Settings):
     """The front end: what is computed from a waveform, and whether training statistics standardise it.
 
     ``functionals`` names the vector of an utterance: the ``statistics`` of the paper's descriptors, or the
-    extended set (features/extended.py), whose statistics are fixed.
+    extended set (features/extended.py), whose statistics are fixed and whose 45 descriptors stand in for the paper's.
     """
 
     stft: StftConfig = StftConfig()

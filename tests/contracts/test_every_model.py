@@ -20,7 +20,7 @@ SMALL = {
     "cnn_channel_attention": ["model.channels=[4,4]"],
     "densenet_gru": ["model.growth=4", "model.layers=[2,2]", "model.cells=8"],
     "dual_tbnet": ["model.d_model=16", "model.num_heads=2"],
-    "fisher_discriminant": ["model.num_components=4"],
+    "fisher_discriminant": ["model.num_components=4", "model.num_kernels=20"],
     "tim_net": ["model.filters=8"],
 }
 """Sizes of models of other families than MAGTF-Net's, so that exporting them is quick."""

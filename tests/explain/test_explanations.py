@@ -158,9 +158,14 @@ def test_extended_functionals_are_explained_by_their_families():
     front_end = FrontEnd(features=FeatureConfig(functionals="extended"))
     size = len(front_end.functional_names)
     sizes = {"channels": 8, "d_model": 16, "num_nodes": 6, "graph_channels": 4, "num_heads": 2}
-    net = create_model("magtf_net", num_classes=3, num_functionals=size, **sizes).eval()
+    count = len(front_end.descriptor_names)
+    net = create_model(
+        "magtf_net", num_classes=3, num_descriptors=count, num_functionals=size, **sizes
+    ).eval()
     waveform = speechlike()
-    standardizer = Standardizer(40, 12, size).fit([front_end.extract(speechlike(seed=i)) for i in range(3)])
+    standardizer = Standardizer(40, count, size).fit(
+        [front_end.extract(speechlike(seed=i)) for i in range(3)]
+    )
     found = explain(net, standardizer, front_end, LABELS, waveform, method="integrated_gradients")
     assert list(found.by_descriptor()) == list(FAMILIES)
     of_each = [FAMILIES[index] for index in front_end.descriptor_of_each["functionals"]]
@@ -172,6 +177,10 @@ def test_extended_functionals_are_explained_by_their_families():
     assert named["periodicity_std"] == "voicing"
     assert named["voiced_h1_a3_peaks"] == "voice quality"
     assert named["voiced_share"] == "rhythm"
+    of_each = [FAMILIES[index] for index in front_end.descriptor_of_each["lld"]]
+    frames = dict(zip(front_end.descriptor_names, of_each, strict=True))
+    assert (frames["f0"], frames["voiced"], frames["mfcc_3"]) == ("pitch", "voicing", "cepstrum")
+    assert (frames["loudness"], frames["jitter"]) == ("intensity", "voice quality")
     assert abs(found.attribution.unexplained) < 0.1
     assert "nan" not in " ".join(in_words(found))
     assert "pitch" in explanation_page("a.wav", found, in_words(found))
@@ -325,6 +334,16 @@ def test_a_sentence_names_what_speaks_for_and_against():
     start, end = told.seconds[2], told.seconds[3]
     assert f"{told.hertz[1]:,.0f} to {told.hertz[2]:,.0f} Hz between {start:.2f} and {end:.2f} s" in text
     assert "speaks against it most" in text  # log-Mel below zero: less energy than the mean
+
+
+def test_where_no_one_stands_out_the_first_three_are_named():
+    told = explained(Linear((slice(None), slice(None))), speechlike(), label="anger", method="occlusion")
+    players = len(told.attribution.values)
+    values = torch.linspace(1.0, 0.9, players)
+    even = dataclasses.replace(told, attribution=dataclasses.replace(told.attribution, values=values))
+    (named,) = [sentence for sentence in in_words(even) if "speaks for it most" in sentence]
+    assert named.count("(+") == 3
+    assert "(+1.00)" in named
 
 
 TONES = {"nothing": 0, "low": 1_000, "high": 5_000}

@@ -150,6 +150,25 @@ def test_an_utterance_has_the_same_functionals_in_any_batch(front_end, generator
         np.testing.assert_allclose(alone, expected, rtol=1e-4, atol=1e-4)
 
 
+def test_descriptors_are_what_functionals_tell_of(front_end, generator):
+    time = np.arange(RATE) / RATE
+    waves = torch.tensor(generator.normal(size=(2, RATE)), dtype=torch.float32) * 0.02
+    waves[0] += torch.tensor(np.sin(2 * np.pi * 180 * time), dtype=torch.float32)
+    batch = front_end(waves, torch.tensor([RATE, 9_000]))
+    assert batch.lld.shape == (2, 101, len(front_end.descriptor_names)) == (2, 101, 45)
+    for one, functionals, length in zip(batch.lld, batch.functionals, batch.lengths.tolist(), strict=True):
+        named = dict(zip(front_end.functional_names, functionals.tolist(), strict=True))
+        frames = dict(zip(front_end.descriptor_names, one[:length].T.numpy(), strict=True))
+        for name in ("mfcc_1", "centroid", "loudness", "periodicity"):
+            assert frames[name].mean() == pytest.approx(named[f"{name}_mean"], rel=1e-4, abs=1e-5), name
+            assert frames[name].std() == pytest.approx(named[f"{name}_std"], rel=1e-3, abs=1e-5), name
+        voiced = frames["voiced"] > 0.5
+        assert voiced.mean() == pytest.approx(named["voiced_share"])
+        if voiced.any():
+            assert frames["f0"][voiced].mean() == pytest.approx(named["voiced_f0_mean"], rel=1e-4)
+        assert not one[length:].any()
+
+
 def test_louder_speech_changes_levels_but_no_shape(front_end, generator):
     time = np.arange(RATE) / RATE
     sound = np.sin(2 * np.pi * 200 * time) * np.hanning(RATE) + 0.01 * generator.normal(size=RATE)
@@ -174,6 +193,7 @@ def test_the_store_keeps_them_and_mends_a_torn_row(tmp_path, generator, front_en
     store = FeatureStore(tmp_path / "cache", AudioConfig(), EXTENDED)
     store.extract(recordings[::-1])
     expected = store.batch(recordings).functionals
+    assert store.batch(recordings).lld.shape[2] == len(front_end.descriptor_names) == 45
     assert expected.shape == (4, len(front_end.functional_names))
     assert len({tuple(row.tolist()) for row in expected}) == 4
     file = store.folder / "functionals.f32"

@@ -14,7 +14,12 @@ from magtfnet.training.fisher_discriminant import ABSENT, linear_discriminant, t
 from magtfnet.training.seeding import seeded
 
 CONFIG = load_config(
-    overrides=["model.name=fisher_discriminant", "model.num_components=4", 'training.copies=["noise"]']
+    overrides=[
+        "model.name=fisher_discriminant",
+        "model.num_components=4",
+        "model.num_kernels=20",
+        'training.copies=["noise"]',
+    ]
 )
 
 
@@ -51,7 +56,9 @@ def test_the_seed_decides(prepared, synthetic):
     first, again, other = (solved(prepared, synthetic, seed)[0] for seed in (0, 0, 1))
     for name, value in first.state_dict().items():
         assert torch.equal(value, again.state_dict()[name]), name
-    assert not torch.equal(first.fisher.means, other.fisher.means)
+    for name in first.fisher:
+        assert not torch.equal(first.fisher[name].means, other.fisher[name].means), name
+    assert not torch.equal(first.convolutions.thresholds, other.convolutions.thresholds)
 
 
 def test_what_is_classified_is_standardised_and_weighed(prepared, synthetic):
@@ -61,12 +68,19 @@ def test_what_is_classified_is_standardised_and_weighed(prepared, synthetic):
     for copy in part_data(store, split.train, synthetic.labels, CONFIG.training.copies).copies():
         batch = standardizer(copy.batch(range(len(copy)))[0])
         with torch.no_grad():
-            told.append(model.weighed(model.fisher_vectors(batch.log_mel, batch.lengths), batch.functionals))
-    share = model.config.fisher_share
-    fisher, functionals = torch.cat(told).split([len(model.fisher_mean), 24], dim=1)
-    assert fisher.square().sum(dim=1).mean() == pytest.approx(share, rel=0.1), "but for what was cut off"
-    plain = functionals[: len(split.train)]
-    assert plain.square().sum(dim=1).mean() == pytest.approx(1 - share, rel=0.1)
+            told.append(
+                model.weighed(model.vectors(batch.log_mel, batch.lld, batch.lengths), batch.functionals)
+            )
+    config = model.config
+    shares = (
+        config.fisher_share,
+        config.convolutions_share,
+        1 - config.fisher_share - config.convolutions_share,
+    )
+    parts = torch.cat(told).split([model.fisher_width, model.convolutions.width, 24], dim=1)
+    plain = parts[2][: len(split.train)]
+    for part, share in zip((*parts[:2], plain), shares, strict=True):
+        assert part.square().sum(dim=1).mean() == pytest.approx(share, rel=0.1), "but for what was cut off"
 
 
 def test_the_discriminant_is_scikit_learns():

@@ -7,6 +7,8 @@ from magtfnet.explain.explanation import Explanation
 
 NOTABLE = 0.1
 """Share of all that is added or taken that a player must have to be named."""
+FEW = 3
+"""How many are named where none has so much."""
 
 
 def in_words(explanation: Explanation) -> list[str]:
@@ -28,10 +30,8 @@ def in_words(explanation: Explanation) -> list[str]:
     )
     named = _named(explanation)
     total = sum(abs(value) for _, value in named) or 1.0
-    notable = sorted(
-        ((name, value) for name, value in named if abs(value) >= NOTABLE * total),
-        key=lambda item: -abs(item[1]),
-    )
+    largest = sorted(named, key=lambda item: -abs(item[1]))
+    notable = [(name, value) for name, value in largest if abs(value) >= NOTABLE * total] or largest[:FEW]
     for word, sign in (("for", 1), ("against", -1)):
         listed = [f"{name} ({value:+.2f})" for name, value in notable if sign * value > 0]
         if listed:

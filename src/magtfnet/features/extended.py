@@ -1,4 +1,4 @@
-"""Rich functionals: 26 statistics of 121 contours, and three numbers of rhythm, for one utterance.
+"""Rich descriptors and functionals: 45 descriptors a frame; of one utterance 26 statistics of 121 contours, and rhythm.
 
 The paper's six descriptors say little of the voice. Here are log-Mel bands, cepstrum, spectral shape, intensity
 and voicing over all frames, and over the voiced frames once more with pitch and voice quality: what eGeMAPS and
@@ -36,7 +36,7 @@ LOUDNESS_POWER = 0.33
 
 
 class ExtendedFunctionals(nn.Module):
-    """The vector of a batch of utterances, from what the front end has computed.
+    """Descriptors and functionals of a batch of utterances, from what the front end has computed.
 
     Args:
         log_mel: bands.
@@ -57,14 +57,17 @@ class ExtendedFunctionals(nn.Module):
         self.register_buffer("frequencies", frequencies, persistent=False)
         bands = tuple(f"log_mel_{band}" for band in range(log_mel.n_mels))
         twice = (*(f"mfcc_{k}" for k in range(1, cepstra + 1)), *SPECTRAL_SHAPE, *INTENSITY)
+        self.descriptors = (*twice, *VOICING, *VOICE)
         voiced = tuple(f"voiced_{name}" for name in (*twice, *VOICE))
         self.names = (*contour_names((*bands, *twice, *VOICING)), *contour_names(voiced), *RHYTHM)
-        self.family_of = _families(log_mel.n_mels, cepstra)
+        self.family_of_descriptor, self.family_of = _families(log_mel.n_mels, cepstra)
 
     def forward(
         self, waveforms: Tensor, lengths: Tensor, power: Tensor, log_mel: Tensor, lld: Tensor, frames: Tensor
-    ) -> Tensor:
-        """Return float32 (B, len(names)).
+    ) -> tuple[Tensor, Tensor]:
+        """Return descriptors (B, T, len(descriptors)), zero beyond the real frames, and functionals (B, len(names)).
+
+        Both are float32. What pitch and voice quality are where nothing is voiced is said by ``voiced`` beside them.
 
         Args:
             waveforms: (B, S).
@@ -84,7 +87,9 @@ class ExtendedFunctionals(nn.Module):
         together = _moved_together(torch.cat((twice, voice), dim=-1), voiced)
         where_voiced = contour_statistics(together, voiced.sum(dim=1))
         vector = torch.cat((everywhere, where_voiced, self._rhythm(voiced, frames)), dim=-1)
-        return vector.float()
+        descriptors = torch.cat((twice, voicing, voice), dim=-1)
+        valid = real(frames, descriptors.shape[1]).unsqueeze(-1)
+        return torch.where(valid, descriptors, 0.0).float(), vector.float()
 
     def _rhythm(self, voiced: Tensor, frames: Tensor) -> Tensor:
         """Return ``RHYTHM`` (B, 3): a share, stretches a second, and their mean length in seconds."""
@@ -95,17 +100,13 @@ class ExtendedFunctionals(nn.Module):
         return torch.stack((spoken / frames, starts / seconds, length), dim=-1)
 
 
-def _families(bands: int, cepstra: int) -> tuple[int, ...]:
-    """Return for each functional the index of its family in ``FAMILIES``."""
+def _families(bands: int, cepstra: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return for each descriptor, and for each functional, the index of its family in ``FAMILIES``."""
     twice = [1] * cepstra + [2] * len(SPECTRAL_SHAPE) + [3] * len(INTENSITY)
     voice = [5 if name == "f0" else 6 for name in VOICE]
+    descriptors = (*twice, *[4] * len(VOICING), *voice)
     columns = [0] * bands + twice + [4] * len(VOICING) + twice + voice
-    return (*(family for family in columns for _ in STATISTICS), *[7] * len(RHYTHM))
-
-
-def family_of_descriptor(name: str) -> int:
-    """Return the index in ``FAMILIES`` of one of the paper's descriptors."""
-    return FAMILIES.index("intensity" if name in ("rms", "zero_crossing_rate") else "spectral shape")
+    return descriptors, (*(family for family in columns for _ in STATISTICS), *[7] * len(RHYTHM))
 
 
 def _cosines(bands: int, cepstra: int) -> Tensor:

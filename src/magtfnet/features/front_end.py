@@ -7,7 +7,7 @@ from magtfnet.audio import Waveform
 from magtfnet.config import AudioConfig, FeatureConfig
 from magtfnet.errors import AudioPolicyError
 from magtfnet.features.batch import FeatureBatch
-from magtfnet.features.extended import FAMILIES, ExtendedFunctionals, family_of_descriptor
+from magtfnet.features.extended import FAMILIES, ExtendedFunctionals
 from magtfnet.features.functionals import functional_names, functionals
 from magtfnet.features.lld import LowLevelDescriptors
 from magtfnet.features.log_mel import LogMel
@@ -27,10 +27,12 @@ class FrontEnd(nn.Module):
         self.config = features
         self.log_mel = LogMel(features.log_mel, features.stft, audio.sample_rate)
         self.lld = LowLevelDescriptors(features.lld, features.stft, audio.sample_rate)
+        self.descriptor_names = self.lld.names
         self.functional_names = functional_names(self.lld.names, features.statistics)
         self.extended: ExtendedFunctionals | None = None
         if features.functionals == "extended":
             self.extended = ExtendedFunctionals(features.log_mel, features.stft, audio.sample_rate)
+            self.descriptor_names = self.extended.descriptors
             self.functional_names = self.extended.names
 
     def forward(self, waveforms: Tensor, lengths: Tensor) -> FeatureBatch:
@@ -41,7 +43,7 @@ class FrontEnd(nn.Module):
         if self.extended is None:
             vector = functionals(lld, frames, self.config.statistics)
         else:
-            vector = self.extended(waveforms, lengths, power, log_mel, lld, frames)
+            lld, vector = self.extended(waveforms, lengths, power, log_mel, lld, frames)
         return FeatureBatch(log_mel, lld, vector, frames)
 
     @property
@@ -55,8 +57,7 @@ class FrontEnd(nn.Module):
         if self.extended is None:
             columns = tuple(range(len(self.lld.names)))
             return {"lld": columns, "functionals": columns * len(self.config.statistics)}
-        of_lld = tuple(family_of_descriptor(name) for name in self.lld.names)
-        return {"lld": of_lld, "functionals": self.extended.family_of}
+        return {"lld": self.extended.family_of_descriptor, "functionals": self.extended.family_of}
 
     @torch.inference_mode()
     def extract(self, waveform: Waveform) -> FeatureBatch:

@@ -37,7 +37,7 @@ from magtfnet.features.front_end import FrontEnd
 from magtfnet.features.functionals import functionals
 from magtfnet.progress import Progress, silent
 
-FRONT_END_VERSION = 4
+FRONT_END_VERSION = 5
 """Raised whenever the front end computes other numbers from the same configuration."""
 
 
@@ -255,7 +255,7 @@ class FeatureStore:
 
     def widths(self) -> dict[str, int]:
         """Return how many numbers a row of each kept feature has: a frame, or an utterance's functionals."""
-        frames = {"log_mel": self.features.log_mel.n_mels, "lld": len(self.front_end.lld.names)}
+        frames = {"log_mel": self.features.log_mel.n_mels, "lld": len(self.front_end.descriptor_names)}
         if self.features.functionals == "paper":
             return frames
         return frames | {"functionals": len(self.front_end.functional_names)}

@@ -137,7 +137,7 @@ def build(
     front_end = FrontEnd(audio, features)
     sizes = {
         "n_mels": features.log_mel.n_mels,
-        "num_descriptors": len(front_end.lld.names),
+        "num_descriptors": len(front_end.descriptor_names),
         "num_functionals": len(front_end.functional_names),
     }
     for name in ("num_classes", *sizes):

@@ -1,4 +1,4 @@
-"""Solve for a Fisher discriminant: a mixture over training frames, then a linear discriminant in closed form.
+"""Solve for a Fisher discriminant: mixtures and thresholds over training frames, then a discriminant in closed form.
 
 No epochs, no learning rate, no chosen epoch. The discriminant is Fisher's, with the covariance within classes
 shrunk towards a multiple of one, in the first principal directions; its temperature is what fits the logits of
@@ -7,6 +7,7 @@ utterances that it was not solved with (Guo et al., ICML 2017).
 
 import math
 from collections.abc import Iterator
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ from sklearn.covariance import shrunk_covariance
 from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import KFold
+from torch import Tensor
 
 from magtfnet.errors import ConfigError
 from magtfnet.features import FeatureBatch, Standardizer
@@ -26,13 +28,15 @@ from magtfnet.progress import Progress, silent
 from magtfnet.training.batches import TrainingData
 
 FRAMES = 30_000
-"""Frames that the mixture is fitted to."""
+"""Frames that a mixture is fitted to."""
+ANSWERS = 3_000
+"""Frames that the thresholds of convolutions are drawn from."""
 LEAST_VARIANCE = 1e-2
 """Added to the variances of a component, in those of all frames: no component stands for a handful of frames."""
 ITERATIONS = 100
 TOLERANCE = 1e-2
 """In nats a frame: less than this an iteration need not bring."""
-AT_ONCE = 64
+AT_ONCE = 8
 """Utterances."""
 TINY, CONSTANT = 1e-10, 1e-6
 FOLDS = 5
@@ -56,9 +60,7 @@ def solve(
     seed: int,
     progress: Progress = silent,
 ) -> float:
-    """Fit mixture, standardisation and classifier to a training part and its copies; return the temperature.
-
-    The classifier's logits have been divided by it.
+    """Fit everything to a training part and its copies; return the temperature, by which logits have been divided.
 
     Args:
         model: fresh.
@@ -68,53 +70,61 @@ def solve(
         progress: told how far the work is.
 
     Raises:
-        ConfigError: fewer frames than the mixture has components.
+        ConfigError: fewer frames than a mixture has components.
     """
     copies = training.copies()
     steps = len(copies) + 2
-    progress("mixture of frames", 0, steps)
-    for mixture, frames in _some_frames(model, standardizer, training, seed):
-        _fit_mixture(mixture, frames, seed)
-    parts = []
-    for done, copy in enumerate(copies, start=1):
-        progress("Fisher vectors", done, steps)
-        parts += [
-            (model.fisher_vectors(batch.log_mel, batch.lengths).float(), batch.functionals)
-            for batch in _batches(standardizer, copy)
-        ]
-    fisher, functionals = (torch.cat(part) for part in zip(*parts, strict=True))
-    model.fisher_mean.copy_(fisher.mean(dim=0))
-    model.fisher_std.copy_(fisher.std(dim=0, unbiased=False).clamp_min(CONSTANT))
+    progress("mixtures of frames", 0, steps)
+    _fit_frames(model, standardizer, training, seed)
+    vectors = torch.empty(len(copies), len(training), len(model.mean))
+    functionals = torch.empty(len(copies), len(training), model.config.num_functionals)
+    for done, copy in enumerate(copies):
+        progress("vectors", done + 1, steps)
+        for places, batch in _batches(standardizer, copy):
+            vectors[done, places] = model.vectors(batch.log_mel, batch.lld, batch.lengths).float()
+            functionals[done, places] = batch.functionals
+    vectors, functionals = vectors.flatten(0, 1), functionals.flatten(0, 1)
+    model.mean.copy_(vectors.mean(dim=0))
+    model.std.copy_(vectors.std(dim=0, unbiased=False).clamp_min(CONSTANT))
     progress("discriminant", steps - 1, steps)
-    vectors = model.weighed(fisher, functionals).numpy()
+    weighed = model.weighed(vectors, functionals).numpy()
     classes = np.tile(training.targets.numpy(), len(copies))
-    weight, bias, divisor = _discriminant(vectors, classes, len(training), model.config, seed)
+    weight, bias, divisor = _discriminant(weighed, classes, len(training), model.config, seed)
     model.classifier.weight.copy_(torch.from_numpy(weight))
     model.classifier.bias.copy_(torch.from_numpy(bias))
     progress("discriminant", steps, steps)
     return divisor
 
 
-def _batches(standardizer: Standardizer, data: TrainingData) -> Iterator[FeatureBatch]:
-    """Give all utterances in their order."""
-    for start in range(0, len(data), AT_ONCE):
-        yield standardizer(data.batch(range(start, min(start + AT_ONCE, len(data))))[0])
+def _batches(standardizer: Standardizer, data: TrainingData) -> Iterator[tuple[list[int], FeatureBatch]]:
+    """Give all utterances with their places, those of like length together, few enough for the cache."""
+    order = np.argsort(data.lengths, kind="stable").tolist()
+    for start in range(0, len(order), AT_ONCE):
+        places = order[start : start + AT_ONCE]
+        yield places, standardizer(data.batch(places)[0])
 
 
-def _some_frames(
+def _fit_frames(
     model: FisherDiscriminant, standardizer: Standardizer, training: TrainingData, seed: int
-) -> list[tuple[FisherVectors, Floats]]:
-    """Return each mixture with frames (N, F), as many of each utterance as of any other, but no more than it has."""
-    generator = np.random.default_rng(seed)
-    of_each = math.ceil(FRAMES / len(training))
-    found: dict[FisherVectors, list[Floats]] = {}
-    for batch in _batches(standardizer, training):
-        streams = model.streams(batch.log_mel, batch.lengths)
-        for place, length in enumerate(batch.lengths.tolist()):
-            chosen = generator.permutation(length)[:of_each]
-            for fisher, frames in streams:
-                found.setdefault(fisher, []).append(frames[place].numpy()[chosen])
-    return [(fisher, np.concatenate(frames)) for fisher, frames in found.items()]
+) -> None:
+    """Fit what is made of frames to as many of each utterance as of any other, but no more than it has."""
+    draws = np.random.default_rng(seed)
+    of_each, answers_of_each = (math.ceil(count / len(training)) for count in (FRAMES, ANSWERS))
+    found: dict[str, list[Floats]] = {name: [] for name in model.fisher}
+    answers: list[list[Tensor]] = [[] for _ in model.config.dilations]
+    for _, batch in _batches(standardizer, training):
+        streams = model.frames(batch.log_mel, batch.lld, batch.lengths)
+        chosen = [draws.permutation(length)[:of_each] for length in batch.lengths.tolist()]
+        for name, frames in streams.items():
+            found[name] += [frames[place].numpy()[some] for place, some in enumerate(chosen)]
+        for scale, told in enumerate(answers):
+            answered = model.convolutions.answers(batch.log_mel, batch.lengths, scale)
+            told += [answered[place][:, some[:answers_of_each]] for place, some in enumerate(chosen)]
+    for name, some_frames in found.items():
+        _fit_mixture(cast("FisherVectors", model.fisher[name]), np.concatenate(some_frames), seed)
+    generator = torch.Generator().manual_seed(seed)
+    for scale, told in enumerate(answers):
+        model.convolutions.set_thresholds(scale, torch.cat(told, dim=1), generator)
 
 
 def _fit_mixture(fisher: FisherVectors, frames: Floats, seed: int) -> None:

@@ -105,11 +105,13 @@ def test_a_filter_changes_nothing_in_the_levelled_vector():
         num_cepstra=3,
         num_features=4,
         num_components=3,
-        levelled=True,
+        streams=("cepstra", "levelled"),
     )
-    log_mel, lengths = torch.randn(1, 15, 6), torch.tensor([15])
+    log_mel, lld, lengths = torch.randn(1, 15, 6), torch.zeros(1, 15, 12), torch.tensor([15])
     filtered = log_mel + torch.tensor([1.0, -1.0, 0.5, -0.5, 2.0, -2.0])  # no change of the first cepstrum
-    before, after = (model.fisher_vectors(x, lengths)[0].chunk(2) for x in (log_mel, filtered))
+    before, after = (
+        model.vectors(x, lld, lengths)[0, : model.fisher_width].chunk(2) for x in (log_mel, filtered)
+    )
     assert not torch.allclose(before[0], after[0], atol=1e-3)
     torch.testing.assert_close(before[1], after[1], atol=1e-5, rtol=1e-4)
 
@@ -120,6 +122,21 @@ def test_how_long_an_utterance_is_does_not_matter_only_what_is_in_it(fisher):
     torch.testing.assert_close(found[0], found[1])
 
 
-def test_sizes_that_do_not_fit_are_refused():
-    with pytest.raises(ConfigError, match="num_cepstra 20 must be at most the 8 bands"):
-        create_model("fisher_discriminant", num_classes=2, n_mels=8)
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"n_mels": 8}, "num_cepstra 20 must be at most the 8 bands, and num_features 50 at most 80"),
+        (
+            {"num_kernels": 12},
+            "num_kernels 12 must be a multiple of the number of dilations, 5, and num_taps 9 odd",
+        ),
+        ({"num_taps": 4}, "and num_taps 4 odd; change one of them"),
+        (
+            {"fisher_share": 0.8},
+            r"fisher_share 0\.8 and convolutions_share 0\.3 must leave something to functionals",
+        ),
+    ],
+)
+def test_sizes_that_do_not_fit_are_refused(values, message):
+    with pytest.raises(ConfigError, match=message):
+        create_model("fisher_discriminant", num_classes=2, **values)
