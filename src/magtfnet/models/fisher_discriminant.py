@@ -56,7 +56,7 @@ class FisherDiscriminant(Model):
     """The two branches and the classifier.
 
     Args:
-        config: sizes; its last three keys say how the classifier is solved for.
+        config: sizes; its last two keys say how the classifier is solved for.
     """
 
     inputs = ("log_mel", "lld", "functionals")
