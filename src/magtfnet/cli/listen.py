@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from magtfnet.cli.options import Hop, Margin, ModelOption, Smoothing, UnsureBelow, WindowSeconds
-from magtfnet.cli.terminal import say, show
-from magtfnet.prediction import NOT_SURE
+from magtfnet.cli.terminal import doubt, say, show
 
 if TYPE_CHECKING:
     from magtfnet.recognizer.streaming import StreamingRecognizer
@@ -102,6 +101,6 @@ def _print_segments(events: "Sequence[Event]") -> None:
 
     for event in events:
         if isinstance(event, Segment):
-            unsure = "" if event.sure else f"\t{NOT_SURE}"
-            show(f"{event.start:.2f}\t{event.end:.2f}\t{event.label}\t{event.confidence:.3f}{unsure}")
+            confidence = f"{event.confidence:.3f}{doubt(sure=event.sure)}"
+            show(f"{event.start:.2f}\t{event.end:.2f}\t{event.label}\t{confidence}")
             sys.stdout.flush()

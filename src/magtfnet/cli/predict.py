@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from magtfnet.cli.options import AsJson, ModelOption, UnsureBelow
-from magtfnet.cli.terminal import progress_bar, say, show
+from magtfnet.cli.terminal import doubt, progress_bar, say, show
 from magtfnet.errors import ConfigError
-from magtfnet.prediction import NOT_SURE
 
 if TYPE_CHECKING:
     from magtfnet.recognizer.result_rows import Row
@@ -83,8 +82,8 @@ def predict(
         for row in rows:
             if "error" not in row:
                 name = row["file"].translate(CONTROL)
-                unsure = "" if row["sure"] else f"\t{NOT_SURE}"
-                show(f"{name}\t{row['label']}\t{row['probabilities'][row['label']]:.3f}{unsure}")
+                confidence = f"{row['probabilities'][row['label']]:.3f}{doubt(sure=row['sure'])}"
+                show(f"{name}\t{row['label']}\t{confidence}")
     _leave(len(failed), len(rows))
 
 

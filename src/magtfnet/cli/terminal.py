@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from magtfnet.prediction import NOT_SURE
 from magtfnet.progress import Progress, silent
 
 
@@ -16,6 +17,11 @@ def say(text: str) -> None:
 def show(text: str) -> None:
     """Write a line of results to stdout."""
     sys.stdout.write(text + "\n")
+
+
+def doubt(*, sure: bool) -> str:
+    """Return what stands behind a line of results: a column that only an answer below the threshold has."""
+    return "" if sure else f"\t{NOT_SURE}"
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

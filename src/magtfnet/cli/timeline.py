@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from magtfnet.cli.options import AsJson, Hop, Margin, ModelOption, Smoothing, UnsureBelow, WindowSeconds
-from magtfnet.cli.terminal import progress_bar, say, show
+from magtfnet.cli.terminal import doubt, progress_bar, say, show
 from magtfnet.errors import MagtfnetError, TimelineError
-from magtfnet.prediction import NOT_SURE
 
 if TYPE_CHECKING:
     from magtfnet.timeline import Timeline
@@ -107,5 +106,4 @@ def _show(found: "Timeline") -> None:
     for segment in found.segments:
         name = found.source.replace("\t", " ").replace("\n", " ")
         place = f"{segment.channel + 1}\t{segment.start:.2f}\t{segment.end:.2f}"
-        unsure = "" if segment.sure else f"\t{NOT_SURE}"
-        show(f"{name}\t{place}\t{segment.label}\t{segment.confidence:.3f}{unsure}")
+        show(f"{name}\t{place}\t{segment.label}\t{segment.confidence:.3f}{doubt(sure=segment.sure)}")

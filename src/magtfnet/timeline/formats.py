@@ -97,8 +97,8 @@ def to_vtt(timeline: Timeline) -> str:
     for s in timeline.segments:
         voice = f"channel {s.channel + 1}: " if timeline.channels > 1 else ""
         label = s.label.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        told = f"{100 * s.confidence:.0f} %" if s.sure else f"{100 * s.confidence:.0f} %, {NOT_SURE}"
-        cues.append(f"{_clock(s.start)} --> {_clock(s.end)}\n{voice}{_one_line(label)} ({told})\n")
+        told = f"{voice}{_one_line(label)} ({s.confidence_in_words})"
+        cues.append(f"{_clock(s.start)} --> {_clock(s.end)}\n{told}\n")
     return "\n".join(["WEBVTT\n", *cues])
 
 

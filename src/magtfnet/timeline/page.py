@@ -4,8 +4,7 @@ from typing import Any
 
 import jinja2
 
-from magtfnet.prediction import NOT_SURE
-from magtfnet.timeline.timeline import Segment, Timeline, Window
+from magtfnet.timeline.timeline import Timeline, Window
 
 ENVIRONMENT = jinja2.Environment(
     loader=jinja2.PackageLoader("magtfnet.timeline"), autoescape=True, undefined=jinja2.StrictUndefined
@@ -52,7 +51,6 @@ def _values(timeline: Timeline) -> dict[str, Any]:
         "curves": CURVES,
         "ticks": _ticks(timeline.duration),
         "clock": _clock,
-        "told": _told,
     }
 
 
@@ -75,7 +73,8 @@ def _channel(timeline: Timeline, channel: int, colours: dict[str, str]) -> dict[
                 "width": f"{max(0.5, (segment.end - segment.start) * scale):.2f}",
                 "colour": colours[segment.label],
                 "opacity": SURE if segment.sure else UNSURE,
-                "title": f"{segment.label} {_clock(segment.start)} to {_clock(segment.end)}, {_told(segment)}",
+                "title": f"{segment.label} {_clock(segment.start)} to {_clock(segment.end)}, "
+                f"{segment.confidence_in_words}",
             }
             for segment in timeline.of_channel(channel)
         ],
@@ -121,12 +120,6 @@ def _ticks(duration: float) -> list[tuple[str, str]]:
         (f"{k * step * WIDTH / duration:.1f}", _clock(k * step).removesuffix(".0"))
         for k in range(int(duration / step) + 1)
     ]
-
-
-def _told(segment: Segment) -> str:
-    """Return how sure a segment's label is, in words."""
-    confidence = f"{100 * segment.confidence:.0f} %"
-    return confidence if segment.sure else f"{confidence}, {NOT_SURE}"
 
 
 def _clock(seconds: float) -> str:

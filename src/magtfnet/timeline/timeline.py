@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from magtfnet.prediction import NOT_SURE
 from magtfnet.timeline.settings import TimelineSettings
 
 
@@ -51,6 +52,12 @@ class Segment:
     windows: int
     channel: int = 0
     sure: bool = True
+
+    @property
+    def confidence_in_words(self) -> str:
+        """How sure the label is, such as ``69 %, not sure``."""
+        percent = f"{100 * self.confidence:.0f} %"
+        return percent if self.sure else f"{percent}, {NOT_SURE}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON."""

@@ -81,9 +81,8 @@ class RandomConvolutions(nn.Module):
         """Map log-Mel (B, T, M) of ``lengths`` (B,) real frames to (B, 2 * K), each scale's shares, then heights."""
         padding = ~valid_frames(lengths, log_mel.shape[1]).unsqueeze(1)
         told = []
-        for scale in range(
-            len(self.dilations)
-        ):  # one after another: what all answer at once would fill the memory
+        # one scale after another: what all answer at once would fill the memory
+        for scale in range(len(self.dilations)):
             least = self.thresholds[self.kernels_of(scale)].unsqueeze(-1)
             above = (self.answers(log_mel, lengths, scale) - least).masked_fill(padding, -RAMP)
             shares = (0.5 / RAMP * above + 0.5).clamp(0.0, 1.0)
