@@ -122,6 +122,15 @@ def test_dropout_zeroes_the_share_it_should_and_keeps_the_mean(p):
     assert correlation.abs().max().item() < 0.01
 
 
+def test_dropout_keeps_the_memory_format_of_pictures():
+    """A mask in another order would be read across memory, and make everything after it slow as well."""
+    values = torch.ones(2, 8, 6, 5).contiguous(memory_format=torch.channels_last)
+    dropped = Dropout(0.5)(values)
+    assert dropped.shape == values.shape
+    assert dropped.is_contiguous(memory_format=torch.channels_last)
+    assert set(dropped.unique().tolist()) == {0.0, 2.0}
+
+
 def test_dropout_follows_the_seed_and_evaluation_has_none():
     layer, values = Dropout(0.3), torch.randn(5, 7)
     results = []

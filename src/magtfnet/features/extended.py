@@ -63,7 +63,13 @@ class ExtendedFunctionals(nn.Module):
         self.family_of_descriptor, self.family_of = _families(log_mel.n_mels, cepstra)
 
     def forward(
-        self, waveforms: Tensor, lengths: Tensor, power: Tensor, log_mel: Tensor, lld: Tensor, frames: Tensor
+        self,
+        waveforms: Tensor,
+        lengths: Tensor,
+        power: Tensor,
+        log_mel: Tensor,
+        levels: Tensor,
+        frames: Tensor,
     ) -> tuple[Tensor, Tensor]:
         """Return descriptors (B, T, len(descriptors)), zero beyond the real frames, and functionals (B, len(names)).
 
@@ -74,10 +80,10 @@ class ExtendedFunctionals(nn.Module):
             lengths: real samples of each (B,).
             power: power spectrum (B, T, F).
             log_mel: (B, T, M).
-            lld: the paper's descriptors (B, T, L), RMS and zero-crossing rate first.
+            levels: RMS and zero-crossing rate (B, T, 2).
             frames: real frames of each utterance (B,).
         """
-        bands, rms, crossing = log_mel.double(), lld[..., 0].double(), lld[..., 1].double()
+        bands, rms, crossing = log_mel.double(), levels[..., 0].double(), levels[..., 1].double()
         loudness = (LOUDNESS_POWER * bands).exp().sum(dim=-1).clamp_min(1e-6).log()
         intensity = torch.stack(((rms + 1e-6).log(), crossing, loudness), dim=-1)
         voice, voicing = self.voice(real_samples(waveforms.double(), lengths), lengths, rms)

@@ -39,11 +39,12 @@ class FrontEnd(nn.Module):
         """Map waveforms (B, S), the first ``lengths`` (B,) samples real, to their features."""
         power = self.log_mel.spectrum(waveforms, lengths)
         log_mel, frames = self.log_mel.from_power(power, lengths)
-        lld, _ = self.lld.from_power(waveforms, power, lengths)
         if self.extended is None:
+            lld, _ = self.lld.from_power(waveforms, power, lengths)
             vector = functionals(lld, frames, self.config.statistics)
         else:
-            lld, vector = self.extended(waveforms, lengths, power, log_mel, lld, frames)
+            levels = self.lld.levels(waveforms, lengths)
+            lld, vector = self.extended(waveforms, lengths, power, log_mel, levels, frames)
         return FeatureBatch(log_mel, lld, vector, frames)
 
     @property

@@ -77,14 +77,19 @@ class LowLevelDescriptors(nn.Module):
         magnitude = power.sqrt()
         samples = real_samples(waveforms.to(power.dtype), lengths)
         spectral = torch.stack(self._moments_and_rolloff(magnitude), dim=-1)
-        columns = (
-            self._rms(samples),
-            self._zero_crossing_rate(samples, lengths),
-            spectral,
-            self._contrast(magnitude, valid),
-        )
+        columns = (*self._levels(samples, lengths), spectral, self._contrast(magnitude, valid))
         lld = torch.cat(columns, dim=-1)  # (B, T, L)
         return torch.where(valid.unsqueeze(-1), lld, 0.0).float(), frames
+
+    def levels(self, waveforms: Tensor, lengths: Tensor) -> Tensor:
+        """Return the first two descriptors alone, RMS and zero-crossing rate, float32 (B, T, 2)."""
+        samples = real_samples(waveforms.to(self.frequencies.dtype), lengths)
+        levels = torch.cat(self._levels(samples, lengths), dim=-1)
+        valid = real(num_frames(lengths, self.hop_length), levels.shape[1])
+        return torch.where(valid.unsqueeze(-1), levels, 0.0).float()
+
+    def _levels(self, samples: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        return self._rms(samples), self._zero_crossing_rate(samples, lengths)
 
     def _rms(self, samples: Tensor) -> Tensor:
         sums = frame_sums(samples.square(), self.config.frame_length, self.hop_length)

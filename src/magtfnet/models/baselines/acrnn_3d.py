@@ -20,6 +20,7 @@ from magtfnet.config import Settings, validated
 from magtfnet.models.blocks.attentive_pooling import AttentivePooling
 from magtfnet.models.blocks.blstm import BLSTM
 from magtfnet.models.blocks.delta import delta
+from magtfnet.models.blocks.dropout import Dropout
 from magtfnet.models.blocks.slices import mean_over_slices
 from magtfnet.models.layout import Padded
 from magtfnet.models.masking import valid_frames, zero_padding
@@ -71,7 +72,7 @@ class ACRNN(Model):
         self.blstm = BLSTM(config.linear, config.cells, dropout=0.0)
         self.attention = AttentivePooling(2 * config.cells, config.hidden)
         self.hidden = nn.Linear(2 * config.cells, config.hidden)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.classifier = nn.Linear(config.hidden, config.num_classes)
 
     def forward(self, *, log_mel: Tensor, lengths: Tensor) -> Tensor:
@@ -84,6 +85,7 @@ class ACRNN(Model):
     def _classify(self, slices: Tensor, owners: Tensor) -> Tensor:
         """Map slices (S, T, 3 * M) to logits (S, K)."""
         picture = slices.view(slices.shape[0], slices.shape[1], 3, -1).transpose(1, 2)  # (S, 3, T, M)
+        picture = picture.contiguous(memory_format=torch.channels_last)  # convolutions take a third less
         for number, convolution in enumerate(self.convolutions):
             picture = functional.leaky_relu(convolution(picture), SLOPE)
             if number == 0:

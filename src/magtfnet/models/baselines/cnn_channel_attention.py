@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from magtfnet.config import Settings, validated
+from magtfnet.models.blocks.dropout import Dropout
 from magtfnet.models.blocks.slices import mean_over_slices
 from magtfnet.models.blocks.squeeze_excitation import SqueezeExcitation
 from magtfnet.models.precision import at_least_float32, full_precision
@@ -72,7 +73,7 @@ class CNNChannelAttention(Model):
         self.layers = nn.Sequential(
             *(AttendedConvolution(before, after, config.reduction) for before, after in pairwise(widths))
         )
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.classifier = nn.Linear(widths[-1], config.num_classes)
 
     def forward(self, *, log_mel: Tensor, lengths: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from magtfnet.config import Settings, validated
+from magtfnet.models.blocks.dropout import Dropout
 from magtfnet.models.blocks.slices import mean_over_slices
 from magtfnet.models.precision import at_least_float32, full_precision
 from magtfnet.models.protocol import Model, register_model
@@ -45,7 +46,7 @@ class DenseLayer(nn.Module):
         super().__init__()
         self.norm = nn.BatchNorm2d(channels)
         self.convolution = nn.Conv2d(channels, growth, 3, padding=1, bias=False)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, picture: Tensor) -> Tensor:
         """Map (S, C, T, M) to (S, C + growth, T, M)."""
@@ -87,7 +88,7 @@ class DenseNetGRU(Model):
                 channels, bands = channels // 2, -(-bands // 2)
         self.dense = nn.Sequential(*parts, nn.BatchNorm2d(channels), nn.ReLU())
         self.gru = nn.GRU(channels * bands, config.cells, batch_first=True)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.classifier = nn.Linear(config.cells, config.num_classes)
 
     def forward(self, *, log_mel: Tensor, lengths: Tensor) -> Tensor:

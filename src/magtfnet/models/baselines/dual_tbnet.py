@@ -17,6 +17,7 @@ from magtfnet.config import Settings, validated
 from magtfnet.errors import ConfigError
 from magtfnet.models.attention_blocks import attend_in_blocks
 from magtfnet.models.blocks.blstm import BLSTM
+from magtfnet.models.blocks.dropout import Dropout
 from magtfnet.models.layout import Padded
 from magtfnet.models.precision import at_least_float32, full_precision
 from magtfnet.models.protocol import Model, register_model
@@ -54,7 +55,7 @@ class CrossTransformer(nn.Module):
         self.attention_norm = nn.LayerNorm(d_model)
         self.ffn = nn.Sequential(nn.Linear(d_model, ffn_dim), nn.ReLU(), nn.Linear(ffn_dim, d_model))
         self.ffn_norm = nn.LayerNorm(d_model)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, asking: Tensor, asked: Tensor, valid: Tensor) -> Tensor:
         """Map frames (B, T, D) that ask frames of the same shape, of which ``valid`` (B, T) are real."""
@@ -97,7 +98,7 @@ class DualTBNet(Model):
         )
         self.blstms = nn.ModuleList(BLSTM(width, width // 2, config.dropout) for _ in range(2))
         self.hidden = nn.Linear(2 * width, width)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.classifier = nn.Linear(width, config.num_classes)
 
     def forward(self, *, log_mel: Tensor, lld: Tensor, lengths: Tensor) -> Tensor:
