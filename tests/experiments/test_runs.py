@@ -3,6 +3,8 @@
 import csv
 import json
 import shutil
+import subprocess
+import sys
 import tomllib
 from dataclasses import replace
 
@@ -23,6 +25,10 @@ from magtfnet import (
 from magtfnet.corpora.synthetic import write_corpus
 from magtfnet.evaluation import EvaluationReport
 from magtfnet.experiments.cross_validation import plan, train_all
+from magtfnet.experiments.run_directory import RunDirectory
+from magtfnet.experiments.training_run import prepare_training
+from magtfnet.experiments.trainings import PlannedRun, Training
+from magtfnet.progress import silent
 
 FILES = {
     "MODEL_CARD.md",
@@ -126,6 +132,55 @@ def test_a_directory_in_the_way_is_refused(trained, synthetic, split, tiny_confi
         train(synthetic, split, tmp_path / "file", tiny_config)
     with pytest.raises(RunDirectoryError, match=r"not a run directory, no config\.toml"):
         train(synthetic, split, tmp_path, tiny_config, resume=True)
+
+
+@pytest.mark.parametrize("model", ["magtf_net", "functionals_kernel_ridge"])
+def test_two_processes_do_not_train_in_one_directory(
+    synthetic, split, tiny_config, tmp_path, monkeypatch, model
+):
+    """The second goes on from the first one's files, so each would overwrite what the other writes."""
+    folder = tmp_path / "run"
+    config = (
+        load_config(None, ["model.name=functionals_kernel_ridge"]) if model != "magtf_net" else tiny_config
+    )
+    training = Training(
+        synthetic, PlannedRun(split, 0), folder, config, False, prepare_training(synthetic, synthetic, config)
+    )
+    seen = []
+
+    def second(*args, **kwargs):
+        with pytest.raises(
+            RunDirectoryError, match="another process is at work there; wait for its end, or choose"
+        ):
+            replace(training, resume=True).do(lambda row: None, silent)
+        seen.append((folder / ".lock").exists())
+        raise KeyboardInterrupt
+
+    place = "training_run.learn" if model == "magtf_net" else "classical_run.part_data"
+    with monkeypatch.context() as patched:
+        patched.setattr(f"magtfnet.experiments.{place}", second)
+        with pytest.raises(KeyboardInterrupt):
+            training.do(lambda row: None, silent)
+    assert seen == [True]
+    replace(training, resume=True).do(lambda row: None, silent)  # free again
+    assert not (folder / ".lock").exists()
+
+
+def test_a_lock_is_free_once_its_process_was_killed(tmp_path):
+    program = (
+        "import sys, time; from pathlib import Path; from magtfnet.experiments.run_directory import RunDirectory\n"
+        "with RunDirectory(sys.argv[1]).alone(): print('held', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, tmp_path], stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(RunDirectoryError, match="another process"), RunDirectory(tmp_path).alone():
+            pass
+        other.kill()
+    with RunDirectory(tmp_path).alone():
+        assert (tmp_path / ".lock").exists()
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_finished_run_is_read_not_trained_again(trained, synthetic, split, tiny_config, monkeypatch):

@@ -209,8 +209,8 @@ def test_no_test_utterance_is_even_extracted(synthetic, tmp_path):
 def test_only_one_search_works_in_a_folder(grid, synthetic, feature_cache):
     _, folder = grid
     with (
-        filelock.FileLock(folder / "study.lock", is_singleton=False),
-        pytest.raises(RunDirectoryError, match="another search is at work there; wait or choose another"),
+        filelock.FileLock(folder / ".lock"),
+        pytest.raises(RunDirectoryError, match="another process is at work there; wait for its end"),
     ):
         search(synthetic, folder, CONFIG, SearchPlan(SPACE), resume=True, cache=feature_cache)
 

@@ -37,7 +37,7 @@ def train_classical(
     """Fit on the training part, choose on the validation part, then score the test part once; see ``train``.
 
     Raises:
-        RunDirectoryError: the directory is in the way, or began with other settings.
+        RunDirectoryError: the directory is in the way, began with other settings, or another process is at work there.
         MissingExtraError: the system needs a library that is not installed.
     """
     directory = RunDirectory(run_dir)
@@ -47,42 +47,43 @@ def train_classical(
     name = run_name(split, seed)
     if directory.complete:
         return finished_run(name, directory)
-    split.save(directory.path / "split.csv")
-    start, start_cpu = time.perf_counter(), time.process_time()
-    chosen = system.fit(
-        part_data(store, split.train, corpus.labels, config.training.copies),
-        part_data(store, split.validation, corpus.labels),
-        len(corpus.labels),
-        seed,
-    )
-    seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - start_cpu
-    probabilities = system.predict_proba(part_data(store, split.test, corpus.labels))
-    report = report_of(split.test, list(map(tuple, probabilities.tolist())), corpus.labels, name)
-    history = [{"epoch": 1, "validation_WA": float(chosen["validation_WA"]), "seconds": seconds}]
-    directory.write_history(history)
-    report.save_predictions(directory.path / "predictions.csv")
-    page_facts = {
-        "corpus": f"{corpus.info.title} ({len(corpus)} utterances, {corpus.info.licence})",
-        "protocol": split.describe(),
-        "system": f"{config.model.name}, {system.num_parameters:,} learnt numbers",
-        "chosen on validation": ", ".join(f"{key} {value}" for key, value in chosen.items()),
-    }
-    page = report_page(f"{config.model.name} on {corpus.name}", page_facts, {name: report})
-    directory.write_text("report.html", page)
-    cost = {
-        "chosen": chosen,
-        "seconds": seconds,
-        "cpu_seconds": cpu_seconds,
-        "peak_memory_mib": peak_memory_mib(),
-        "parameters": system.num_parameters,
-        "bytes": system.num_bytes,
-        "cpu_seconds_per_second_of_speech": cost_of_prediction(
-            system, store, split.test[:TIMED], corpus.labels
-        ),
-    }
-    validation = {"validation_WA": chosen["validation_WA"]}
-    directory.write_metrics({"validation": validation, "test": report.to_dict(), "training": cost})
-    return TrainedRun(name, directory.path, report, history)
+    with directory.alone():
+        split.save(directory.path / "split.csv")
+        start, start_cpu = time.perf_counter(), time.process_time()
+        chosen = system.fit(
+            part_data(store, split.train, corpus.labels, config.training.copies),
+            part_data(store, split.validation, corpus.labels),
+            len(corpus.labels),
+            seed,
+        )
+        seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - start_cpu
+        probabilities = system.predict_proba(part_data(store, split.test, corpus.labels))
+        report = report_of(split.test, list(map(tuple, probabilities.tolist())), corpus.labels, name)
+        history = [{"epoch": 1, "validation_WA": float(chosen["validation_WA"]), "seconds": seconds}]
+        directory.write_history(history)
+        report.save_predictions(directory.path / "predictions.csv")
+        page_facts = {
+            "corpus": f"{corpus.info.title} ({len(corpus)} utterances, {corpus.info.licence})",
+            "protocol": split.describe(),
+            "system": f"{config.model.name}, {system.num_parameters:,} learnt numbers",
+            "chosen on validation": ", ".join(f"{key} {value}" for key, value in chosen.items()),
+        }
+        page = report_page(f"{config.model.name} on {corpus.name}", page_facts, {name: report})
+        directory.write_text("report.html", page)
+        cost = {
+            "chosen": chosen,
+            "seconds": seconds,
+            "cpu_seconds": cpu_seconds,
+            "peak_memory_mib": peak_memory_mib(),
+            "parameters": system.num_parameters,
+            "bytes": system.num_bytes,
+            "cpu_seconds_per_second_of_speech": cost_of_prediction(
+                system, store, split.test[:TIMED], corpus.labels
+            ),
+        }
+        validation = {"validation_WA": chosen["validation_WA"]}
+        directory.write_metrics({"validation": validation, "test": report.to_dict(), "training": cost})
+        return TrainedRun(name, directory.path, report, history)
 
 
 def cost_of_prediction(

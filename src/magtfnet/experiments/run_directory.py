@@ -2,8 +2,8 @@
 
 One training (a fold and a seed) has ``config.toml``, ``environment.json``, ``split.csv``, ``history.csv``,
 ``predictions.csv``, ``metrics.json``, ``report.html``, ``MODEL_CARD.md`` and ``bundle/``; while it runs also
-``checkpoint.pt``. Several trainings lie side by side in a folder that has the pooled files. ``metrics.json``
-is written last: where it is, the run is complete.
+``checkpoint.pt``, and ``.lock``, which keeps a second process out. Several trainings lie side by side in a
+folder that has the pooled files. ``metrics.json`` is written last: where it is, the run is complete.
 """
 
 import csv
@@ -11,11 +11,13 @@ import io
 import json
 import platform
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import filelock
 import tomli_w
 
 from magtfnet.config import ExperimentConfig, load_config, to_plain
@@ -23,6 +25,7 @@ from magtfnet.errors import ConfigError, RunDirectoryError
 from magtfnet.writing import whole_folder, write_whole
 
 LIBRARIES = ("magtfnet", "torch", "numpy", "soundfile", "soxr")
+LOCK = ".lock"
 
 
 class RunDirectory:
@@ -95,6 +98,24 @@ class RunDirectory:
             (folder / "environment.json").write_text(_json({**facts, **environment()}), encoding="utf-8")
             (folder / "config.toml").write_text(tomli_w.dumps(to_plain(config)), encoding="utf-8")
         return True
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep every other process out of the opened directory; the lock of one that was killed is free at once.
+
+        Raises:
+            RunDirectoryError: another process is at work there.
+        """
+        try:
+            held = filelock.FileLock(self.path / LOCK).acquire(timeout=0)
+        except filelock.Timeout:
+            raise RunDirectoryError(
+                f"{self.path}: another process is at work there; wait for its end, or choose another folder"
+            ) from None
+        with held:
+            yield
+            with suppress(OSError):  # Windows removes it by itself, and not before it is released
+                (self.path / LOCK).unlink()
 
     def write_text(self, name: str, text: str) -> None:
         """Write a file to a temporary name, then rename it."""

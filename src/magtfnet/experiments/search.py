@@ -6,19 +6,17 @@ by side; one that is clearly worse than the others at the same epoch is given up
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import filelock
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from magtfnet.classical import CLASSICAL
 from magtfnet.config import ExperimentConfig, changed
 from magtfnet.corpora import Corpus
-from magtfnet.errors import ConfigError, DivergenceError, RunDirectoryError
+from magtfnet.errors import ConfigError, DivergenceError
 from magtfnet.experiments.cross_validation import plan
 from magtfnet.experiments.run_directory import RunDirectory
 from magtfnet.experiments.search_space import PAPERS_GRID, SearchSpace
@@ -192,7 +190,7 @@ def search(
         "search": json.loads(json.dumps(wanted.facts())),
     }
     directory.open(config, facts, resume=resume)
-    with _alone(folder):
+    with directory.alone():  # so what is marked as running there was killed
         _put_back_what_was_killed(_open(folder, wanted))
         workers = choose_workers(config, len(corpus.labels), wanted.total, jobs, announce)
         while (left := wanted.total - len(ended(folder, wanted))) > 0:
@@ -200,18 +198,6 @@ def search(
             trials = [SearchTrial(folder, config, wanted, parts, begun + more) for more in range(left)]
             _do(trials, workers, wanted.total, announce, on_trial)
         return ended(folder, wanted)
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock, so that what is marked as running there was killed."""
-    try:
-        with filelock.FileLock(folder / "study.lock").acquire(timeout=0):
-            yield
-    except filelock.Timeout:
-        raise RunDirectoryError(
-            f"{folder}: another search is at work there; wait or choose another"
-        ) from None
 
 
 def development_parts(

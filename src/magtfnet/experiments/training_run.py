@@ -89,7 +89,7 @@ def train(
         progress: told batches and features.
 
     Raises:
-        RunDirectoryError: the directory is in the way, or began with other settings.
+        RunDirectoryError: the directory is in the way, began with other settings, or another process is at work there.
         ConfigError: the model refuses its configuration, or the device is not there.
         AudioError: a recording that cannot be used.
         DivergenceError: the loss is no longer a number.
@@ -106,11 +106,11 @@ def train(
     is_new = directory.open(config, facts, resume=resume)
     if directory.complete:
         return finished_run(run_name(split, seed), directory)
-    split.save(directory.path / "split.csv")
+    name = run_name(split, seed)
     parts = DevelopmentParts(store, split.train, split.validation, corpus.labels)
-    began_with = directory.threads or torch.get_num_threads()
     try:
-        with threads(began_with):
+        with directory.alone(), threads(directory.threads or torch.get_num_threads()):
+            split.save(directory.path / "split.csv")
             result = learn(
                 model,
                 standardizer,
@@ -122,18 +122,22 @@ def train(
                 on_epoch=on_epoch,
                 progress=progress,
             )
+            bundle = Bundle(
+                model,
+                standardizer,
+                corpus.labels,
+                config.audio,
+                config.features,
+                config.model,
+                provenance=facts | {"licence": corpus.info.licence, "device": device.type, **_versions()},
+            )
+            report = score(EmotionRecognizer(bundle), store, split.test, name)
+            _write_results(directory, corpus, split, bundle, result, report)
     except DivergenceError:
         if is_new:  # nothing in it is worth going on from
             shutil.rmtree(directory.path)
         raise
-    provenance = facts | {"licence": corpus.info.licence, "device": device.type, **_versions()}
-    bundle = Bundle(
-        model, standardizer, corpus.labels, config.audio, config.features, config.model, provenance=provenance
-    )
-    with threads(began_with):
-        report = score(EmotionRecognizer(bundle), store, split.test, run_name(split, seed))
-    _write_results(directory, corpus, split, bundle, result, report)
-    return TrainedRun(run_name(split, seed), directory.path, report, result.history)
+    return TrainedRun(name, directory.path, report, result.history)
 
 
 @dataclass(frozen=True)
