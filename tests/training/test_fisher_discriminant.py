@@ -10,7 +10,14 @@ from magtfnet import ConfigError, load_config, protocols
 from magtfnet.experiments.training_run import DevelopmentParts, learn, part_data, prepare_training
 from magtfnet.models.fisher_discriminant import FisherDiscriminantConfig
 from magtfnet.recognizer.bundle import build
-from magtfnet.training.fisher_discriminant import ABSENT, linear_discriminant, temperature
+from magtfnet.training.fisher_discriminant import (
+    ABSENT,
+    TEMPERATURES,
+    held_out,
+    linear_discriminant,
+    strangers,
+    temperature,
+)
 from magtfnet.training.seeding import seeded
 
 CONFIG = load_config(
@@ -144,3 +151,71 @@ def test_where_all_are_told_right_the_temperature_has_an_end():
     logits = np.eye(3)[np.arange(60) % 3]
     told = softmax(logits / temperature(logits, np.arange(60) % 3), axis=1).max(axis=1)
     np.testing.assert_allclose(1 - told, 2 / 3 / 61, rtol=0.05)
+
+
+def test_with_nothing_to_find_it_with_the_temperature_is_the_greatest():
+    assert temperature(np.zeros((0, 3)), np.zeros(0, dtype=int)) == pytest.approx(np.exp(TEMPERATURES[1]))
+
+
+@pytest.mark.parametrize(
+    ("speakers", "expected"),
+    [
+        (("b", "a", "a", "b"), [0, 1, 1, 0]),
+        (("a", None, "a", None), [0, 1, 0, 2]),
+        (("a", "b", "a", "b"), [0, 1, 2, 3]),  # an emotion each
+        (("a", "a", "a", "a"), [0, 1, 2, 3]),
+        ((None, None, None, None), [0, 1, 2, 3]),
+        ((), [0, 1, 2, 3]),
+    ],
+)
+def test_who_is_a_stranger_to_whom(prepared, synthetic, speakers, expected):
+    split, store = prepared
+    data = part_data(store, split.train[:4], synthetic.labels)
+    data.speakers, data.targets = speakers, torch.tensor([0, 1, 0, 1])
+    assert strangers(data).tolist() == expected
+
+
+def speech(classes, groups, seed=0):
+    """Vectors (2 * N, 6) of utterances and their copies: classes differ in three directions, speakers in all."""
+    generator = np.random.default_rng(seed)
+    of_class, of_group = np.eye(6)[:3] * 2, 3 * generator.normal(size=(groups.max() + 1, 6))
+    plain = generator.normal(size=(len(classes), 6)) + of_class[classes] + of_group[groups]
+    return np.concatenate((plain, plain + 0.01 * generator.normal(size=plain.shape)))
+
+
+def test_strangers_make_a_model_less_sure():
+    """It is right about the speakers that it knows and less often about others; temperature says so."""
+    classes, groups = np.tile([0, 1, 2], 40), np.repeat(np.arange(6), 20)
+    vectors, config = speech(classes, groups), FisherDiscriminantConfig(num_classes=3)
+    apart = held_out(vectors, np.tile(classes, 2), groups, config)
+    known = held_out(vectors, np.tile(classes, 2), np.arange(120), config)
+    assert len(apart[1]) == len(known[1]) == 120
+    assert (apart[0].argmax(axis=1) == apart[1]).mean() < (known[0].argmax(axis=1) == known[1]).mean()
+    assert temperature(*apart) > 1.2 * temperature(*known)
+
+
+def test_no_discriminant_knows_the_group_that_it_tells(monkeypatch):
+    classes, groups = np.tile([0, 1, 2], 40), np.repeat(np.arange(6), 20)
+    vectors, seen = speech(classes, groups), []
+
+    def spy(learnt, of_classes, config):
+        seen.append(learnt)
+        return linear_discriminant(learnt, of_classes, config)
+
+    monkeypatch.setattr("magtfnet.training.fisher_discriminant.linear_discriminant", spy)
+    held_out(vectors, np.tile(classes, 2), groups, FisherDiscriminantConfig(num_classes=3))
+    assert len(seen) == 5
+    for learnt in seen:
+        there = np.array([(vector == learnt).all(axis=1).any() for vector in vectors]).reshape(2, -1)
+        assert (there[0] == there[1]).all(), "a copy stays with its utterance"
+        assert all(len(set(there[0][groups == group])) == 1 for group in range(6)), "a speaker stays whole"
+
+
+def test_an_emotion_of_one_speaker_alone_is_left_out():
+    classes, groups = np.tile([0, 1], 60), np.repeat(np.arange(6), 20)
+    classes[groups == 5] = 2
+    logits, truth = held_out(
+        speech(classes, groups), np.tile(classes, 2), groups, FisherDiscriminantConfig(num_classes=3)
+    )
+    assert set(truth) == {0, 1}
+    assert len(logits) == 100

@@ -272,7 +272,10 @@ def part_data(
 ) -> TrainingData:
     """Return the features and classes of one part of a split; the store has them, and those of copies, already."""
     classes = [labels.index(utterance.emotion) for utterance in utterances]
-    return TrainingData(store, [recording_of(utterance) for utterance in utterances], classes, changes)
+    recordings = [recording_of(utterance) for utterance in utterances]
+    return TrainingData(
+        store, recordings, classes, changes, speakers=[utterance.speaker for utterance in utterances]
+    )
 
 
 def _origin(model: Model, result: FitResult) -> str:

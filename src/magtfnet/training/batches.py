@@ -21,6 +21,7 @@ class TrainingData:
         recordings: one an utterance.
         targets: the class index of each.
         changes: copies that ``drawn`` may give in place of a recording; the store holds their features too.
+        speakers: who speaks in each, None where nobody knows; empty where nobody asks.
     """
 
     def __init__(
@@ -29,10 +30,12 @@ class TrainingData:
         recordings: Sequence[Recording],
         targets: Sequence[int],
         changes: Sequence[str] = (),
+        speakers: Sequence[str | None] = (),
     ) -> None:
         self.store = store
         self.recordings = list(recordings)
         self.changes = (None, *changes)
+        self.speakers = tuple(speakers)
         self.targets = torch.tensor(targets, dtype=torch.long)
         self.lengths = np.array([store.length(recording) for recording in self.recordings])
 

@@ -2,11 +2,11 @@
 
 No epochs, no learning rate, no chosen epoch. The discriminant is Fisher's, with the covariance within classes
 shrunk towards a multiple of one, in the first principal directions; its temperature is what fits the logits of
-utterances that it was not solved with (Guo et al., ICML 2017).
+speakers that it was not solved with (Guo et al., ICML 2017): whoever uses a model is a stranger to it.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import cast
 
 import numpy as np
@@ -17,7 +17,7 @@ from scipy.special import log_softmax
 from sklearn.covariance import shrunk_covariance
 from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
-from sklearn.model_selection import KFold
+from sklearn.model_selection import GroupKFold
 from torch import Tensor
 
 from magtfnet.errors import ConfigError
@@ -66,7 +66,7 @@ def solve(
         model: fresh.
         standardizer: fitted on the training part.
         training: what is learnt from.
-        seed: draws frames, the mixture's start and inner folds.
+        seed: draws frames and kernels' thresholds, and starts the mixtures.
         progress: told how far the work is.
 
     Raises:
@@ -89,7 +89,7 @@ def solve(
     progress("discriminant", steps - 1, steps)
     weighed = model.weighed(vectors, functionals).numpy()
     classes = np.tile(training.targets.numpy(), len(copies))
-    weight, bias, divisor = _discriminant(weighed, classes, len(training), model.config, seed)
+    weight, bias, divisor = _discriminant(weighed, classes, strangers(training), model.config, seed)
     model.classifier.weight.copy_(torch.from_numpy(weight))
     model.classifier.bias.copy_(torch.from_numpy(bias))
     progress("discriminant", steps, steps)
@@ -152,28 +152,54 @@ def _fit_mixture(fisher: FisherVectors, frames: Floats, seed: int) -> None:
     fisher.log_weights.copy_(torch.from_numpy(np.log(mixture.weights_ + TINY)))
 
 
+def strangers(training: TrainingData) -> Classes:
+    """Return a number (N,) for each utterance that it shares with all others of its speaker.
+
+    An utterance whose speaker nobody knows is alone; so are all where no two speakers share an emotion.
+    """
+    speakers: Sequence[str | None] = training.speakers or [None] * len(training)
+    names = [place if speaker is None else speaker for place, speaker in enumerate(speakers)]
+    places = {name: place for place, name in enumerate(dict.fromkeys(names))}
+    groups = np.array([places[name] for name in names])
+    classes = training.targets.numpy()
+    shared = any(len(np.unique(groups[classes == k])) > 1 for k in np.unique(classes))
+    return groups if shared else np.arange(len(groups))
+
+
 def _discriminant(
-    vectors: Floats, classes: Classes, utterances: int, config: FisherDiscriminantConfig, seed: int
+    vectors: Floats, classes: Classes, groups: Classes, config: FisherDiscriminantConfig, seed: int
 ) -> tuple[Floats, Floats, float]:
     """Return weight (K, D), bias (K,) and temperature, by which both have been divided.
 
-    The vectors (N, D) are those of all ``utterances``, then of their copies in the same order.
+    The vectors (N, D) are those of all utterances, whose ``groups`` are never divided, then of their copies in the same
+    order.
     """
-    directions = min(config.num_directions, utterances - 1, vectors.shape[1])
+    directions = min(config.num_directions, len(groups) - 1, vectors.shape[1])
     principal = PCA(directions, svd_solver="randomized", random_state=seed).fit(vectors)
     inside = principal.transform(vectors).astype(np.float64)
-    owners = np.arange(len(vectors)) % utterances
-    held_out = np.zeros((utterances, config.num_classes))
-    for learnt, told in KFold(min(FOLDS, utterances), shuffle=True, random_state=seed).split(
-        owners[:utterances]
-    ):
-        known = np.isin(owners, learnt)
-        weight, bias = linear_discriminant(inside[known], classes[known], config)
-        held_out[told] = inside[told] @ weight.T + bias
-    divisor = temperature(held_out, classes[:utterances])
+    divisor = temperature(*held_out(inside, classes, groups, config))
     weight, bias = linear_discriminant(inside, classes, config)
     outside = weight @ principal.components_
     return outside / divisor, (bias - outside @ principal.mean_) / divisor, divisor
+
+
+def held_out(
+    vectors: Floats, classes: Classes, groups: Classes, config: FisherDiscriminantConfig
+) -> tuple[Floats, Classes]:
+    """Return logits of utterances by discriminants solved without their group or its copies, and their classes.
+
+    Those of a class that nobody else has are left out: no temperature makes it less of a surprise.
+    """
+    copies = len(vectors) // len(groups)
+    logits, truth = [], []
+    folds = GroupKFold(min(FOLDS, len(np.unique(groups))))
+    for learnt, told in folds.split(groups, groups=groups):
+        known = np.concatenate([learnt + len(groups) * copy for copy in range(copies)])
+        weight, bias = linear_discriminant(vectors[known], classes[known], config)
+        fair = told[np.isin(classes[told], classes[learnt])]
+        logits.append(vectors[fair] @ weight.T + bias)
+        truth.append(classes[fair])
+    return np.concatenate(logits), np.concatenate(truth)
 
 
 def linear_discriminant(
@@ -201,8 +227,10 @@ def temperature(logits: Floats, classes: Classes) -> float:
     """Return what logits (N, K) are best divided by, so that the classes (N,) are least surprising.
 
     Where all are told right, ever larger logits would surprise less: as Platt (1999) has it, one utterance more is
-    imagined whose class is none of them in particular.
+    imagined whose class is none of them in particular. With no logits at all it is the greatest: sure of nothing.
     """
+    if not len(classes):
+        return math.exp(TEMPERATURES[1])
     present = np.eye(logits.shape[1])[classes]
     expected = present + (1 / logits.shape[1] - present) / (len(classes) + 1)
 
