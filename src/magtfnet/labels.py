@@ -33,7 +33,10 @@ SPELLINGS: dict[str, Emotion] = {
     **dict.fromkeys(("frustrated", "fru"), Emotion.FRUSTRATION),
     **dict.fromkeys(("fearful", "fea", "afraid", "angst"), Emotion.FEAR),
     **dict.fromkeys(("disgusted", "dis", "ekel"), Emotion.DISGUST),
-    **dict.fromkeys(("surprised", "sur", "pleasant_surprise", "ps"), Emotion.SURPRISE),
+    **dict.fromkeys(
+        ("surprised", "sur", "pleasant surprise", "pleasant_surprise", "pleasant_surprised", "ps"),
+        Emotion.SURPRISE,
+    ),
     **dict.fromkeys(("bored", "bor", "langeweile"), Emotion.BOREDOM),
 }
 """Native spellings whose meaning is not in doubt. Anything else wants a mapping file."""

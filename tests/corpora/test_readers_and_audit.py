@@ -144,7 +144,7 @@ def test_table_in_parquet(table, tmp_path):
     [
         (
             "file,emotion\naudio/a.wav,sad\n",
-            "no column 'path' among file, emotion; expected a CSV or Parquet file",
+            "no column 'path' among file, emotion; expected a CSV file in UTF-8",
         ),
         ("path,emotion\naudio/a.wav,\n", "row 1 has no emotion; expected a value in every row"),
         ("path,emotion\naudio/x.wav,sad\n", r"row 1 names .*x\.wav, which is not a file"),
@@ -165,11 +165,23 @@ def test_table_in_parquet(table, tmp_path):
         ("path,emotion\naudio/a.wav,sad\naudio/a.wav,angry\n", r"id 'audio/a\.wav' is also that of"),
         ("", "not a table that can be read"),
         ("path,emotion\n", "no utterance of table"),
+        (
+            "path,emotion\naudio\\a.wav,sad\n",
+            "not a file; expected the path of a recording, with / between folders",
+        ),
     ],
 )
 def test_tables_that_are_refused(table, text, message):
     with pytest.raises(CorpusError, match=message):
         load_corpus("table", table(text))
+
+
+def test_a_table_in_another_encoding_is_told_which(table, tmp_path):
+    (tmp_path / "t.csv").write_bytes("path,emotion\n语音/a.wav,生气\n".encode("gbk"))
+    with pytest.raises(
+        CorpusError, match=r"not a table that can be read \(not in UTF-8\); expected a CSV file in UTF-8"
+    ):
+        load_corpus("table", tmp_path / "t.csv")
 
 
 def test_a_folder_is_no_table(tmp_path, table):

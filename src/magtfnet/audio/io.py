@@ -28,6 +28,8 @@ from magtfnet.errors import (
 Frames = npt.NDArray[np.float32]
 UNKNOWN_LENGTH = 2**40
 """Samples: two years at 16 kHz. libsndfile gives such counts for FLAC that was streamed, and cannot read it."""
+LFS_POINTER = b"version https://git-lfs"
+"""How a file begins that a clone without Git LFS has in place of each recording."""
 MIN_DURATION = 0.025
 """One analysis window in seconds: 400 samples at 16 kHz."""
 
@@ -96,6 +98,10 @@ def named_error(error: soundfile.LibsndfileError, source: Path | str) -> AudioEr
 
 def decode(data: bytes, source: Path, *, start: float | None = None, end: float | None = None) -> Waveform:
     """Decode the bytes of a recording; ``source`` is only named in errors. See ``read_audio``."""
+    if data.startswith(LFS_POINTER):
+        raise UnreadableAudioError(
+            source, "a pointer of Git LFS, not the recording", "fetch that with 'git lfs pull'"
+        )
     missing = missing_bytes(data)
     if missing:
         raise TruncatedAudioError(

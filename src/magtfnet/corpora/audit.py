@@ -242,9 +242,14 @@ def _left_out(corpus: Corpus) -> list[Finding]:
         Finding("foreign", f"{item.path}: {item.reason}, expected {item.expected}", original=False)
         for item in foreign
     ]
-    reasons = Counter(item.reason for item in corpus.left_out if not isinstance(item, Foreign))
+    paths: dict[str, list[str]] = defaultdict(list)
+    for item in corpus.left_out:
+        if not isinstance(item, Foreign):
+            inside = item.path.is_relative_to(corpus.root)
+            paths[item.reason].append(str(item.path.relative_to(corpus.root) if inside else item.path))
     return found + [
-        Finding("left_out", f"{count} files left out: {reason}") for reason, count in sorted(reasons.items())
+        Finding("left_out", f"{len(names)} left out, {reason}: {_list(names)}")
+        for reason, names in sorted(paths.items())
     ]
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from magtfnet.corpora.mapping import LabelMapping
 from magtfnet.corpora.sources import Source
-from magtfnet.errors import CorpusRootError
 from magtfnet.labels import LabelSet
 from magtfnet.registry import Registry
 
@@ -229,54 +228,3 @@ class Corpus:
     def speakers(self) -> list[str]:
         """Return the speakers that are known, sorted."""
         return sorted({utterance.speaker for utterance in self.utterances if utterance.speaker is not None})
-
-
-def list_folder(root: Path, expected: str) -> list[Path]:
-    """Return the sorted entries of a folder, without hidden ones.
-
-    Raises:
-        CorpusRootError: it is a file, not a folder.
-    """
-    if not root.is_dir():
-        raise CorpusRootError(root, "a file, not a folder" if root.exists() else "no such folder", expected)
-    return sorted(entry for entry in root.iterdir() if not entry.name.startswith("."))
-
-
-def in_folders(
-    root: Path, expected: str, belongs: Callable[[str], bool], otherwise: str
-) -> Iterator["Path | LeftOut"]:
-    """Yield the files of ``root`` and of its folders whose names belong, in order; of other folders that they do not.
-
-    Args:
-        root: what is listed.
-        expected: what was expected there, for the message.
-        belongs: whether a folder of this name is looked into.
-        otherwise: what is said of one that is not.
-    """
-    for entry in list_folder(root, expected):
-        if not entry.is_dir():
-            yield entry
-        elif belongs(entry.name):
-            yield from list_folder(entry, expected)
-        else:
-            yield LeftOut(entry, otherwise)
-
-
-def unwrapped(root: Path, expected: str, belongs: Callable[[str], bool]) -> Path:
-    """Return the folder that holds entries whose names belong: ``root``, or one that archives wrap it in.
-
-    Folders are looked into level by level, at most three below ``root``; where none fits, ``root`` is returned.
-
-    Raises:
-        CorpusRootError: it is a file, not a folder.
-    """
-    level = [root]
-    for _ in range(4):
-        inner = []
-        for folder in level:
-            entries = list_folder(folder, expected)
-            if any(belongs(entry.name) for entry in entries):
-                return folder
-            inner += [entry for entry in entries if entry.is_dir() and entry.name != "__MACOSX"]
-        level = inner
-    return root

@@ -17,10 +17,9 @@ from magtfnet.corpora.base import (
     LeftOut,
     Part,
     Utterance,
-    list_folder,
     register_corpus,
-    unwrapped,
 )
+from magtfnet.corpora.unwrapping import list_folder, read_each
 from magtfnet.labels import Emotion
 
 NUMBER = r"(?P<number>2(?:0[1-9]|[1-4]\d|50))"
@@ -60,7 +59,12 @@ INFO = CorpusInfo(
 @register_corpus(INFO)
 def read_casia(root: Path) -> Iterator[Utterance | LeftOut]:
     """Yield the utterances of either layout in the order of folders and names."""
-    root = unwrapped(root, INFO.source, lambda name: name.lower() in SPEAKERS or name.lower() in EMOTIONS)
+    return read_each(
+        root, INFO.source, lambda name: name.lower() in SPEAKERS or name.lower() in EMOTIONS, _read
+    )
+
+
+def _read(root: Path) -> Iterator[Utterance | LeftOut]:
     for folder in list_folder(root, INFO.source):
         if not folder.is_dir():
             yield LeftOut(folder, "not in a folder of a speaker or an emotion")

@@ -16,11 +16,10 @@ from magtfnet.corpora.base import (
     Foreign,
     LeftOut,
     Utterance,
-    list_folder,
     register_corpus,
-    unwrapped,
 )
 from magtfnet.corpora.sources import LargeFiles
+from magtfnet.corpora.unwrapping import list_folder, read_each, unwrapped
 from magtfnet.labels import Emotion
 
 STEM = (
@@ -28,7 +27,6 @@ STEM = (
     r"_(?P<emotion>ANG|DIS|FEA|HAP|NEU|SAD)_(?:LO|MD|HI|XX?)"
 )
 FILE_NAME = re.compile(STEM + r"\.(?:wav|mp3)", re.IGNORECASE)
-AUDIO_FOLDERS = ("AudioWAV", "AudioMP3")
 EMOTIONS = {
     "ANG": Emotion.ANGER, "DIS": Emotion.DISGUST, "FEA": Emotion.FEAR, "HAP": Emotion.HAPPINESS,
     "NEU": Emotion.NEUTRAL, "SAD": Emotion.SADNESS,
@@ -69,9 +67,20 @@ INFO = CorpusInfo(
 
 @register_corpus(INFO)
 def read_crema_d(root: Path) -> Iterator[Utterance | LeftOut]:
-    """Yield the clips of ``root/AudioWAV`` (else of ``AudioMP3``, else of ``root``) in file-name order."""
-    root = unwrapped(root, INFO.source, lambda name: name in AUDIO_FOLDERS or bool(FILE_NAME.fullmatch(name)))
-    folder = next((root / name for name in AUDIO_FOLDERS if (root / name).is_dir()), root)
+    """Yield the clips of the folders that hold WAV files (where there are none, of those with MP3) by file name."""
+    has_wav = bool(unwrapped(root, INFO.source, _is_wav))
+    return read_each(root, INFO.source, _is_wav if has_wav else _is_clip, _read)
+
+
+def _is_clip(name: str) -> bool:
+    return FILE_NAME.fullmatch(name) is not None
+
+
+def _is_wav(name: str) -> bool:
+    return _is_clip(name) and name.lower().endswith(".wav")
+
+
+def _read(folder: Path) -> Iterator[Utterance | LeftOut]:
     for path in list_folder(folder, INFO.source):
         if path.suffix.lower() not in (".wav", ".mp3"):
             yield LeftOut(path, "neither a WAV nor an MP3 file")

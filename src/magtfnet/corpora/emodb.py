@@ -8,8 +8,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from magtfnet.corpora.base import CorpusInfo, Foreign, LeftOut, Utterance, list_folder, register_corpus
+from magtfnet.corpora.base import CorpusInfo, Foreign, LeftOut, Utterance, register_corpus
 from magtfnet.corpora.sources import Archive
+from magtfnet.corpora.unwrapping import list_folder, read_each
 from magtfnet.labels import Emotion
 
 FILE_NAME = re.compile(
@@ -45,11 +46,13 @@ INFO = CorpusInfo(
 @register_corpus(INFO)
 def read_emodb(root: Path) -> Iterator[Utterance | LeftOut]:
     """Yield the utterances of ``root/wav`` (or of ``root``, where that holds the files) in file-name order."""
-    folder = root / "wav" if (root / "wav").is_dir() else root
-    for path in list_folder(folder, INFO.source):
+    return read_each(root, INFO.source, lambda name: FILE_NAME.fullmatch(name) is not None, _read)
+
+
+def _read(root: Path) -> Iterator[Utterance | LeftOut]:
+    for path in list_folder(root, INFO.source):
         if path.suffix.lower() != ".wav":
-            if folder != root:  # beside wav/ the original has other files
-                yield LeftOut(path, "not a WAV file")
+            yield LeftOut(path, "not a WAV file")
             continue
         name = FILE_NAME.fullmatch(path.name)
         if name is None:

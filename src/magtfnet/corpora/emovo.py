@@ -13,10 +13,9 @@ from magtfnet.corpora.base import (
     Foreign,
     LeftOut,
     Utterance,
-    in_folders,
     register_corpus,
-    unwrapped,
 )
+from magtfnet.corpora.unwrapping import in_folders, read_each
 from magtfnet.labels import Emotion
 
 SPEAKER = re.compile(r"[fm][1-3]", re.IGNORECASE)
@@ -49,13 +48,18 @@ INFO = CorpusInfo(
 @register_corpus(INFO)
 def read_emovo(root: Path) -> Iterator[Utterance | LeftOut]:
     """Yield the utterances of the speakers' folders, or those in ``root`` itself, in file-name order."""
-    root = unwrapped(
-        root, INFO.source, lambda name: bool(SPEAKER.fullmatch(name) or FILE_NAME.fullmatch(name))
+    return read_each(
+        root, INFO.source, lambda name: _is_speaker(name) or bool(FILE_NAME.fullmatch(name)), _read
     )
-    for found in in_folders(
-        root, INFO.source, lambda name: bool(SPEAKER.fullmatch(name)), "a folder of no speaker"
-    ):
+
+
+def _read(root: Path) -> Iterator[Utterance | LeftOut]:
+    for found in in_folders(root, INFO.source, _is_speaker, "a folder of no speaker"):
         yield found if isinstance(found, LeftOut) else _utterance(found)
+
+
+def _is_speaker(name: str) -> bool:
+    return SPEAKER.fullmatch(name) is not None
 
 
 def _utterance(path: Path) -> Utterance | LeftOut:

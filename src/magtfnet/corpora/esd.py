@@ -16,10 +16,9 @@ from magtfnet.corpora.base import (
     LeftOut,
     Part,
     Utterance,
-    list_folder,
     register_corpus,
-    unwrapped,
 )
+from magtfnet.corpora.unwrapping import list_folder, read_each
 from magtfnet.labels import Emotion
 
 SPEAKER = re.compile(r"00(?:0[1-9]|1\d|20)")
@@ -72,7 +71,10 @@ INFO = CorpusInfo(
 @register_corpus(INFO)
 def read_esd(root: Path) -> Iterator[Utterance | LeftOut]:
     """Yield the utterances in the order of speakers, emotions and names."""
-    root = unwrapped(root, INFO.source, lambda name: SPEAKER.fullmatch(name) is not None)
+    return read_each(root, INFO.source, lambda name: SPEAKER.fullmatch(name) is not None, _read)
+
+
+def _read(root: Path) -> Iterator[Utterance | LeftOut]:
     for speaker in list_folder(root, INFO.source):
         if not (speaker.is_dir() and SPEAKER.fullmatch(speaker.name)):
             yield LeftOut(speaker, "not in a folder of a speaker")

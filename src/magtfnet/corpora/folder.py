@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from magtfnet.audio.finding import AUDIO_SUFFIXES
-from magtfnet.corpora.base import CorpusInfo, LeftOut, Utterance, list_folder, register_own_data
+from magtfnet.corpora.base import CorpusInfo, LeftOut, Utterance, register_own_data
 from magtfnet.corpora.mapping import LabelMapping
-from magtfnet.errors import CorpusLayoutError
+from magtfnet.corpora.unwrapping import is_hidden, list_folder
+from magtfnet.errors import CorpusLayoutError, CorpusRootError, LabelError
+from magtfnet.labels import emotion_of
 
 INFO = CorpusInfo(
     name="folder",
@@ -28,14 +30,19 @@ def read_folder(root: Path, mapping: LabelMapping) -> Iterator[Utterance | LeftO
         if not folder.is_dir():
             yield LeftOut(folder, "not in a folder of an emotion")
             continue
-        paths = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
-        if not paths:
-            continue
-        emotion = mapping.emotion(folder.name, folder)
-        for path in paths:
-            if path.suffix.lower() not in AUDIO_SUFFIXES:
+        recordings = []
+        for path in sorted(folder.rglob("*")):
+            if not path.is_file() or any(map(is_hidden, path.relative_to(folder).parts)):
+                continue
+            if path.suffix.lower() in AUDIO_SUFFIXES:
+                recordings.append(path)
+            else:
                 yield LeftOut(path, "not a recording by its suffix")
-            elif emotion is None:
+        if not recordings:
+            continue
+        emotion = _emotion(folder, mapping)
+        for path in recordings:
+            if emotion is None:
                 yield LeftOut(path, f"emotion '{folder.name}' is left out by the mapping file")
             else:
                 yield Utterance(
@@ -45,6 +52,19 @@ def read_folder(root: Path, mapping: LabelMapping) -> Iterator[Utterance | LeftO
                     speaker=_group(mapping.speaker, path, "speaker"),
                     sentence=_group(mapping.sentence, path, "sentence"),
                 )
+
+
+def _emotion(folder: Path, mapping: LabelMapping) -> str | None:
+    try:
+        return mapping.emotion(folder.name, folder)
+    except LabelError:
+        inner = [entry for entry in list_folder(folder, INFO.source) if entry.is_dir()]
+        if inner and all(emotion_of(entry.name) for entry in inner):
+            names = ", ".join(entry.name for entry in inner)
+            raise CorpusRootError(
+                folder.parent, f"the folders of emotions ({names}) lie a level deeper", str(folder)
+            ) from None
+        raise
 
 
 def _group(pattern: re.Pattern[str] | None, path: Path, what: str) -> str | None:

@@ -21,10 +21,9 @@ from magtfnet.corpora.base import (
     LeftOut,
     Part,
     Utterance,
-    list_folder,
     register_corpus,
-    unwrapped,
 )
+from magtfnet.corpora.unwrapping import list_folder, read_each
 from magtfnet.errors import CorpusLayoutError
 from magtfnet.labels import Emotion
 
@@ -81,7 +80,10 @@ INFO = CorpusInfo(
 @register_corpus(INFO)
 def read_iemocap(root: Path) -> Iterator[Utterance | LeftOut]:
     """Yield the turns on which listeners agreed, in the order of sessions, dialogues and names."""
-    root = unwrapped(root, INFO.source, lambda name: SESSION.fullmatch(name) is not None)
+    return read_each(root, INFO.source, lambda name: SESSION.fullmatch(name) is not None, _read)
+
+
+def _read(root: Path) -> Iterator[Utterance | LeftOut]:
     for session in list_folder(root, INFO.source):
         if session.is_dir() and SESSION.fullmatch(session.name):
             yield from _read_session(session)

@@ -15,10 +15,9 @@ from magtfnet.corpora.base import (
     LeftOut,
     Part,
     Utterance,
-    list_folder,
     register_corpus,
-    unwrapped,
 )
+from magtfnet.corpora.unwrapping import list_folder, read_each
 from magtfnet.labels import Emotion
 
 FILE_NAME = re.compile(
@@ -69,7 +68,10 @@ INFO = CorpusInfo(
 @register_corpus(INFO)
 def read_jl_corpus(root: Path) -> Iterator[Utterance | LeftOut]:
     """Yield the utterances in file-name order."""
-    root = unwrapped(root, INFO.source, lambda name: FILE_NAME.fullmatch(name) is not None)
+    return read_each(root, INFO.source, lambda name: FILE_NAME.fullmatch(name) is not None, _read)
+
+
+def _read(root: Path) -> Iterator[Utterance | LeftOut]:
     for path in list_folder(root, INFO.source):
         if path.suffix.lower() != ".wav":
             yield LeftOut(path, "not a WAV file")

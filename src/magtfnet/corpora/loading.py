@@ -22,10 +22,14 @@ from magtfnet.errors import (
     CorpusCountError,
     CorpusLayoutError,
     CorpusRootError,
+    LabelError,
     StorageError,
     UnknownNameError,
 )
 from magtfnet.labels import LabelSet
+
+NAMED = 3
+"""Entries of a wrong root that its error names."""
 
 
 def load_corpus(
@@ -74,7 +78,7 @@ def load_corpus(
     inside = _utterances(items)
     if not inside:
         what = name if part is None else f"{name}, {part},"
-        raise CorpusRootError(root, f"no utterance of {what} in it", info.source)
+        raise CorpusRootError(root, f"no utterance of {what} in it{_instead(root, items)}", info.source)
     if not allow_incomplete:
         _refuse_incomplete(info, root, len(utterances), chosen, len(inside))
     if registered.describe is not None:
@@ -83,7 +87,10 @@ def load_corpus(
         info = _selected(info, chosen, mapping, {utterance.emotion for utterance in inside})
         items = [_mapped(item, mapping) for item in items]
     utterances = _utterances(items)
-    labels = LabelSet.of(utterance.emotion for utterance in utterances)
+    try:
+        labels = LabelSet.of(utterance.emotion for utterance in utterances)
+    except LabelError as error:
+        raise LabelError(f"{root}: {len(utterances)} utterances of {name} in it, but {error}") from None
     left_out = tuple(item for item in items if isinstance(item, LeftOut))
     return Corpus(info, root, utterances, labels, left_out, part)
 
@@ -107,6 +114,23 @@ def _refuse_incomplete(info: CorpusInfo, root: Path, whole: int, part: Part | No
     found, official = (whole, info.utterances) if of_part is None else (inside, of_part)
     if official is not None and found != official:
         raise CorpusCountError(info.name, root, found, official)
+
+
+def _instead(root: Path, items: Sequence[Utterance | LeftOut]) -> str:
+    """Say what is there in place of utterances: why most of it was left out, or else the first names."""
+    reasons = Counter(item.reason for item in items if isinstance(item, LeftOut))
+    if reasons:
+        (reason, count), *_ = reasons.most_common(1)
+        path = next(item.path for item in items if isinstance(item, LeftOut) and item.reason == reason)
+        return f" ({count} left out, {path.name} first: {reason})"
+    if not root.is_dir():
+        return ""
+    names = sorted(entry.name for entry in root.iterdir())
+    return (
+        f" (found {', '.join(names[:NAMED])}{', …' if len(names) > NAMED else ''})"
+        if names
+        else " (it is empty)"
+    )
 
 
 def _utterances(items: Sequence[Utterance | LeftOut]) -> tuple[Utterance, ...]:
@@ -174,6 +198,8 @@ def _refuse_repeated_ids(utterances: tuple[Utterance, ...]) -> None:
         if utterance.id in seen:
             other = seen[utterance.id]
             raise CorpusLayoutError(
-                utterance.path, f"id '{utterance.id}' is also that of {other}", "one id each"
+                utterance.path,
+                f"id '{utterance.id}' is also that of {other}",
+                "one id each: remove or rename one of the two",
             )
         seen[utterance.id] = utterance.path

@@ -11,6 +11,7 @@ A TOML file::
     other = false                  # left out, and counted
 """
 
+import json
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -64,11 +65,17 @@ class LabelMapping:
             return self.target(native)
         known = emotion_of(native)
         if known is None:
+            line = f'[emotions] {_toml_key(native)} = "anger"'
             raise LabelError(
                 f"{where}: unknown emotion '{native}', expected one of {', '.join(Emotion)}; "
-                f'map it in a mapping file (--labels): [emotions] {native} = "anger", or = false to leave it out'
+                f"map it in a mapping file (--labels): {line}, or = false to leave it out"
             )
         return self.target(known.value)
+
+
+def _toml_key(name: str) -> str:
+    """Return a label as TOML wants a key: quoted where it is more than ASCII letters and digits."""
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name, ensure_ascii=False)
 
 
 def as_mapping(labels: str | Path | LabelMapping | LabelSet | None) -> LabelMapping:

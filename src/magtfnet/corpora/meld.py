@@ -15,25 +15,24 @@ from magtfnet.corpora.base import (
     LeftOut,
     Part,
     Utterance,
-    list_folder,
     register_corpus,
-    unwrapped,
 )
 from magtfnet.corpora.sheets import read_sheet
-from magtfnet.errors import CorpusLayoutError, CorpusRootError
+from magtfnet.corpora.unwrapping import is_hidden, read_each
+from magtfnet.errors import CorpusLayoutError
 from magtfnet.labels import Emotion
 
-DIVISIONS = {
-    "train": ("train/train_splits", "train_splits", "train"),
-    "dev": ("dev/dev_splits_complete", "dev_splits_complete", "dev"),
-    "test": ("test/output_repeated_splits_test", "output_repeated_splits_test", "test"),
-}
-"""Where the clips of each division lie, in the archives and as people unpack them."""
+DIVISIONS = ("train", "dev", "test")
+FOLDER = re.compile(r"(?:.*_)?(train|dev|test)(?:_.*)?", re.IGNORECASE)
+"""Folders of clips, in the archives (``output_repeated_splits_test``) and as people unpack and convert them."""
 UNUSABLE = frozenset({"dia125_utt3-train", "dia110_utt7-dev"})
 TABLE = re.compile(r"(?:train|dev|test)_sent_emo\.csv")
 CLIP = re.compile(r"dia\d+_utt\d+")
+VIDEO = ".mp4"
+NO_AUDIO = "a video without audio beside it; extract it first (ffmpeg -i dia0_utt0.mp4 -vn dia0_utt0.wav)"
 COLUMNS = ("Speaker", "Emotion", "Dialogue_ID", "Utterance_ID", "Season", "Episode")
-SUFFIXES = (".wav", ".flac")
+SUFFIXES = (".wav", ".flac", ".mp3", VIDEO)
+"""What is read, the first that is there; of a video nothing can be."""
 EMOTIONS = {
     "anger": Emotion.ANGER, "disgust": Emotion.DISGUST, "fear": Emotion.FEAR, "joy": Emotion.HAPPINESS,
     "neutral": Emotion.NEUTRAL, "sadness": Emotion.SADNESS, "surprise": Emotion.SURPRISE,
@@ -81,16 +80,23 @@ INFO = CorpusInfo(
 @register_corpus(INFO)
 def read_meld(root: Path) -> Iterator[Utterance | LeftOut]:
     """Yield the rows of each table in the order of train, dev and test, dialogues and utterances."""
-    root = unwrapped(root, INFO.source, lambda name: name in DIVISIONS or TABLE.fullmatch(name) is not None)
+    return read_each(
+        root, INFO.source, lambda name: name in DIVISIONS or TABLE.fullmatch(name) is not None, _read
+    )
+
+
+def _read(root: Path) -> Iterator[Utterance | LeftOut]:
+    clips = _clips(root)
     for division in DIVISIONS:
         name = f"{division}_sent_emo.csv"
         table = next((file for file in (root / name, root / division / name) if file.is_file()), None)
         if table is not None:
-            yield from _read_division(root, table, division)
+            yield from _read_division(root, table, division, clips[division])
 
 
-def _read_division(root: Path, table: Path, division: str) -> Iterator[Utterance | LeftOut]:
-    clips = _clips(root, division)
+def _read_division(
+    root: Path, table: Path, division: str, clips: dict[str, Path]
+) -> Iterator[Utterance | LeftOut]:
     for row in _read_table(table):
         stem = f"dia{int(row['Dialogue_ID'])}_utt{int(row['Utterance_ID'])}"
         path = clips.pop(stem, None)
@@ -98,6 +104,8 @@ def _read_division(root: Path, table: Path, division: str) -> Iterator[Utterance
             yield LeftOut(path or root / stem, "broken or missing in the original")
         elif path is None:
             yield LeftOut(root / stem, f"in {table.name}, but there is no recording")
+        elif path.suffix.lower() == VIDEO:
+            yield LeftOut(path, NO_AUDIO)
         else:
             yield Utterance(
                 id=f"{stem}-{division}",
@@ -110,23 +118,23 @@ def _read_division(root: Path, table: Path, division: str) -> Iterator[Utterance
         yield LeftOut(path, f"no row in {table.name}")
 
 
-def _clips(root: Path, division: str) -> dict[str, Path]:
-    """Return the recordings of a division by stem.
-
-    Raises:
-        CorpusRootError: there are videos, and no audio beside them.
-    """
-    folder = next((root / name for name in DIVISIONS[division] if (root / name).is_dir()), None)
-    if folder is None:
-        return {}
-    entries = list_folder(folder, INFO.source)
-    clips = {path.stem: path for path in entries if path.suffix.lower() in SUFFIXES and CLIP.match(path.name)}
-    if not clips and any(path.suffix.lower() == ".mp4" for path in entries):
-        raise CorpusRootError(
-            folder,
-            "videos without audio",
-            "dia0_utt0.wav beside dia0_utt0.mp4: extract the audio first (ffmpeg -i dia0_utt0.mp4 -vn dia0_utt0.wav)",
-        )
+def _clips(root: Path) -> dict[str, dict[str, Path]]:
+    """Return the clip of each division by stem: by the innermost folder below the root that names a division."""
+    clips: dict[str, dict[str, Path]] = {division: {} for division in DIVISIONS}
+    for path in sorted(root.rglob("dia*_utt*")):
+        folders = path.relative_to(root).parts[:-1]
+        named = [match[1].lower() for part in folders if (match := FOLDER.fullmatch(part))]
+        suffix = path.suffix.lower()
+        if (
+            not named
+            or suffix not in SUFFIXES
+            or not CLIP.fullmatch(path.stem)
+            or any(map(is_hidden, folders))
+        ):
+            continue
+        known = clips[named[-1]].get(path.stem)
+        if known is None or SUFFIXES.index(suffix) < SUFFIXES.index(known.suffix.lower()):
+            clips[named[-1]][path.stem] = path
     return clips
 
 

@@ -13,18 +13,17 @@ from magtfnet.corpora.base import (
     Foreign,
     LeftOut,
     Utterance,
-    list_folder,
     register_corpus,
-    unwrapped,
 )
 from magtfnet.corpora.sheets import read_sheet
 from magtfnet.corpora.sources import Archive
+from magtfnet.corpora.unwrapping import list_folder, read_each
 from magtfnet.errors import CorpusLayoutError
 from magtfnet.labels import Emotion
 
 TABLE = "data.tsv"
 COLUMNS = ("file_id", "emotion", "speaker_id", "gender")
-FILE_NAME = re.compile(r"(?P<speaker>\w+)_(?P<emotion>[a-z]+)_(?P<sentence>\d+)\.wav")
+FILE_NAME = re.compile(r"(?P<speaker>\w+)_(?P<emotion>[a-z]+)_(?P<sentence>\d+)\.wav", re.IGNORECASE)
 EMOTIONS = {
     "anger": Emotion.ANGER, "fear": Emotion.FEAR, "happiness": Emotion.HAPPINESS, "neutral": Emotion.NEUTRAL,
     "sadness": Emotion.SADNESS, "surprised": Emotion.SURPRISE,
@@ -50,7 +49,10 @@ INFO = CorpusInfo(
 @register_corpus(INFO)
 def read_nemo(root: Path) -> Iterator[Utterance | LeftOut]:
     """Yield the recordings that ``data.tsv`` names, in file-name order."""
-    root = unwrapped(root, INFO.source, lambda name: name == TABLE)
+    return read_each(root, INFO.source, lambda name: name == TABLE, _read)
+
+
+def _read(root: Path) -> Iterator[Utterance | LeftOut]:
     if not (root / TABLE).is_file():
         return
     rows = _read_table(root / TABLE)

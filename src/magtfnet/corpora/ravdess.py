@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from magtfnet.corpora.base import CorpusInfo, Foreign, LeftOut, Utterance, list_folder, register_corpus
+from magtfnet.corpora.base import CorpusInfo, Foreign, LeftOut, Utterance, register_corpus
 from magtfnet.corpora.sources import Archive
+from magtfnet.corpora.unwrapping import in_folders, read_each
 from magtfnet.labels import Emotion
 
 FILE_NAME = re.compile(
@@ -21,7 +22,7 @@ EMOTIONS = {
     "05": Emotion.ANGER, "06": Emotion.FEAR, "07": Emotion.DISGUST, "08": Emotion.SURPRISE,
 }  # fmt: skip
 SUFFIXES = frozenset({".wav", ".flac"})
-ARCHIVE = "Audio_Speech_Actors_01-24"
+ACTOR = re.compile(r"Actor_(?P<actor>\d\d)", re.IGNORECASE)
 
 INFO = CorpusInfo(
     name="ravdess",
@@ -52,20 +53,28 @@ INFO = CorpusInfo(
 
 @register_corpus(INFO)
 def read_ravdess(root: Path) -> Iterator[Utterance | LeftOut]:
-    """Yield the speech utterances of ``root/Actor_*`` in the order of actors and names; song is left out."""
-    if (root / ARCHIVE).is_dir():
-        root = root / ARCHIVE
-    for folder in list_folder(root, INFO.source):
-        if not (folder.is_dir() and folder.name.startswith("Actor_")):
-            continue
-        for path in list_folder(folder, INFO.source):
-            is_audio = path.suffix.lower() in SUFFIXES
-            yield _utterance(path) if is_audio else LeftOut(path, "neither a WAV nor a FLAC file")
+    """Yield the speech utterances of ``root/Actor_*``, or of ``root``, by actor and name; song is left out."""
+    return read_each(root, INFO.source, lambda name: _is_actor(name) or _is_recording(name), _read)
+
+
+def _read(root: Path) -> Iterator[Utterance | LeftOut]:
+    for found in in_folders(root, INFO.source, _is_actor, "a folder of no actor"):
+        yield found if isinstance(found, LeftOut) else _utterance(found)
+
+
+def _is_actor(name: str) -> bool:
+    return ACTOR.fullmatch(name) is not None
+
+
+def _is_recording(name: str) -> bool:
+    return Path(name).suffix.lower() in SUFFIXES and FILE_NAME.fullmatch(Path(name).stem) is not None
 
 
 def _utterance(path: Path) -> Utterance | LeftOut:
-    name = FILE_NAME.fullmatch(path.stem)
-    if name is None or path.parent.name != f"Actor_{name['actor']}":
+    if path.suffix.lower() not in SUFFIXES:
+        return LeftOut(path, "neither a WAV nor a FLAC file")
+    name, folder = FILE_NAME.fullmatch(path.stem), ACTOR.fullmatch(path.parent.name)
+    if name is None or (folder and folder["actor"] != name["actor"]):
         return Foreign(
             path,
             "not a name of RAVDESS in this folder",

@@ -14,10 +14,9 @@ from magtfnet.corpora.base import (
     Foreign,
     LeftOut,
     Utterance,
-    list_folder,
     register_corpus,
-    unwrapped,
 )
+from magtfnet.corpora.unwrapping import in_folders, read_each
 from magtfnet.labels import Emotion
 
 SPEAKERS = ("DC", "JE", "JK", "KL")
@@ -50,25 +49,27 @@ INFO = CorpusInfo(
 @register_corpus(INFO)
 def read_savee(root: Path) -> Iterator[Utterance | LeftOut]:
     """Yield the utterances of ``root/DC`` and so on, or those in ``root`` itself, in file-name order."""
-    root = unwrapped(root, INFO.source, lambda name: name in SPEAKERS or FLAT.fullmatch(name) is not None)
-    for entry in list_folder(root, INFO.source):
-        if not entry.is_dir():
-            yield _utterance(entry, None)
-        elif entry.name in SPEAKERS:
-            for path in list_folder(entry, INFO.source):
-                yield _utterance(path, entry.name)
-        else:
-            yield LeftOut(entry, "a folder of no speaker")
+    return read_each(root, INFO.source, lambda name: _is_speaker(name) or bool(FLAT.fullmatch(name)), _read)
 
 
-def _utterance(path: Path, folder: str | None) -> Utterance | LeftOut:
+def _read(root: Path) -> Iterator[Utterance | LeftOut]:
+    for found in in_folders(root, INFO.source, _is_speaker, "a folder of no speaker"):
+        yield found if isinstance(found, LeftOut) else _utterance(found)
+
+
+def _is_speaker(name: str) -> bool:
+    return name.upper() in SPEAKERS
+
+
+def _utterance(path: Path) -> Utterance | LeftOut:
     if path.suffix.lower() != ".wav":
         return LeftOut(path, "not a WAV file")
     flat = FLAT.fullmatch(path.name)
-    name = flat or (IN_FOLDER.fullmatch(path.name) if folder else None)
+    folder = path.parent.name
+    name = flat or (IN_FOLDER.fullmatch(path.name) if _is_speaker(folder) else None)
     if name is None:
         return Foreign(path, "not a name of SAVEE", "a name such as DC/a01.wav or DC_a01.wav")
-    speaker = flat["speaker"].upper() if flat else str(folder)
+    speaker = (flat["speaker"] if flat else folder).upper()
     return Utterance(
         id=f"{speaker}_{name['code'].lower()}",
         path=path,

@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from magtfnet.corpora.base import CorpusInfo, Foreign, LeftOut, Utterance, list_folder, register_corpus
+from magtfnet.corpora.base import CorpusInfo, Foreign, LeftOut, Utterance, register_corpus
 from magtfnet.corpora.layouts import Spoken, checked_layout, is_female
+from magtfnet.corpora.unwrapping import list_folder
 from magtfnet.labels import Emotion
 
 SAMPLE_RATE = 16_000

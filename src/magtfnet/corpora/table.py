@@ -25,7 +25,7 @@ INFO = CorpusInfo(
     name="table",
     title="Your own recordings, a row per utterance",
     licence="yours",
-    source="a CSV or Parquet file with the columns path and emotion",
+    source="a CSV file in UTF-8, or a Parquet file, with the columns path and emotion",
 )
 
 
@@ -46,8 +46,9 @@ def read_table(root: Path, mapping: LabelMapping) -> Iterator[Utterance | LeftOu
                 )
         path = root.parent / str(values["path"])
         if not path.is_file():
+            slashes = ", with / between folders" if "\\" in str(values["path"]) else ""
             raise CorpusLayoutError(
-                root, f"row {number} names {path}, which is not a file", "the path of a recording"
+                root, f"row {number} names {path}, which is not a file", f"the path of a recording{slashes}"
             )
         emotion = mapping.emotion(str(values["emotion"]), where)
         if emotion is None:
@@ -94,7 +95,7 @@ def _read_frame(root: Path) -> "pd.DataFrame":
     except (ValueError, pd.errors.ParserError, pd.errors.ParserWarning, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        reason = str(error).splitlines()[0]
+        reason = "not in UTF-8" if isinstance(error, UnicodeDecodeError) else str(error).splitlines()[0]
         raise CorpusRootError(root, f"not a table that can be read ({reason})", INFO.source) from error
     missing = [column for column in REQUIRED if column not in frame.columns]
     if missing:

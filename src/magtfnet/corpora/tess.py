@@ -18,11 +18,10 @@ from magtfnet.corpora.base import (
     Foreign,
     LeftOut,
     Utterance,
-    in_folders,
     register_corpus,
-    unwrapped,
 )
 from magtfnet.corpora.sources import Dataverse
+from magtfnet.corpora.unwrapping import in_folders, read_each
 from magtfnet.labels import Emotion
 
 FILE_NAME = re.compile(
@@ -53,17 +52,18 @@ INFO = CorpusInfo(
 @register_corpus(INFO)
 def read_tess(root: Path) -> Iterator[Utterance | LeftOut]:
     """Yield the utterances of ``root``, and of the folders of speakers and emotions in it, in file-name order."""
-    root = unwrapped(
-        root, INFO.source, lambda name: bool(FOLDER.fullmatch(name) or FILE_NAME.fullmatch(name))
+    return read_each(
+        root, INFO.source, lambda name: _is_folder(name) or bool(FILE_NAME.fullmatch(name)), _read
     )
-    for found in in_folders(
-        root, INFO.source, lambda name: bool(FOLDER.fullmatch(name)), "a folder of no speaker and emotion"
-    ):
+
+
+def _read(root: Path) -> Iterator[Utterance | LeftOut]:
+    for found in in_folders(root, INFO.source, _is_folder, "a folder of no speaker and emotion"):
         yield found if isinstance(found, LeftOut) else _utterance(found)
 
 
 def _is_folder(name: str) -> bool:
-    return bool(FOLDER.fullmatch(name))
+    return FOLDER.fullmatch(name) is not None and Path(name).suffix.lower() != ".wav"
 
 
 def _utterance(path: Path) -> Utterance | LeftOut:
