@@ -204,11 +204,10 @@ def test_evaluate(cli, bundle, tmp_path):
     assert "is there already; choose another --out" in found.err
 
 
-def test_evaluate_on_the_training_corpus_says_so(cli, bundle, synthetic_root):
-    assert (
-        "utterances that it was trained on are among those scored"
-        in cli("evaluate", bundle, "synthetic", synthetic_root).err
-    )
+def test_evaluate_on_the_training_corpus_says_so(cli, bundle, synthetic_root, tmp_path):
+    note = "utterances that it was trained on are among those scored"
+    assert note in cli("evaluate", bundle, "synthetic", synthetic_root, "--out", tmp_path / "out").err
+    assert note in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
 
 def test_synthesize_and_check(cli, tmp_path):

@@ -94,6 +94,9 @@ def train(cli, synthetic_root, tmp_path):
             ["nowhere.csv", "name a CSV of id,fold"],
         ),
         (["--labels", "m.toml"], ["m.toml: No such file or directory; name the mapping file"]),
+        (["--seed", str(2**32)], ["Invalid value for '--seed'"]),
+        (["--seeds", "1000000"], ["Invalid value for '--seeds'"]),
+        (["--protocol", "folds_from", "--folds-file", "😀.csv"], ["😀.csv", "name a CSV of id,fold"]),
         (["--seed", "-1"], ["Invalid value for '--seed'", "see 'magtfnet train --help'"]),
         (["--nonsense"], ["No such option: --nonsense", "see 'magtfnet train --help'"]),
     ],
@@ -184,7 +187,7 @@ def test_a_recording_that_cannot_be_used(train, tmp_path, synthetic_root):
 
 def test_a_run_directory_that_is_there(cli, synthetic_root, trained):
     found = cli("train", "synthetic", synthetic_root, "--run-dir", trained.folder)
-    assert_refused(found, "is there already; go on with --resume, or choose another --run-dir")
+    assert_refused(found, "is there already; go on with --resume, or choose another folder")
     found = cli("train", "synthetic", synthetic_root, "--protocol", "speaker_dependent_8_1_1", "--run-dir",
                 trained.folder, "--resume", "--set", "training.epochs=3")  # fmt: skip
     assert_refused(found, "began with", "resume with the same settings")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from magtfnet import AudioError, SplitError
+from magtfnet import AudioError, SplitError, protocols
 from magtfnet.corpora import Utterance
 from magtfnet.corpora.duplicates import find_duplicates, overlapping
 from magtfnet.corpora.folds import group_by, share_out
@@ -146,3 +146,9 @@ def test_no_part_stays_empty_when_one_group_outweighs_the_rest():
 def test_too_few_groups_are_refused():
     with pytest.raises(SplitError, match="2 groups cannot be shared out among 3 parts; use fewer folds"):
         share_out(singles({"anger": 2}), (1 / 3,) * 3, 0)
+
+
+def test_blanks_around_folds_and_ids_are_no_folds_of_their_own(synthetic, tmp_path):
+    lines = [f" {u.id},{' a' if n % 3 else 'a '}" if n % 2 else f"{u.id},b" for n, u in enumerate(synthetic)]
+    (tmp_path / "folds.csv").write_text("\n".join(["id,fold", *lines]) + "\n")
+    assert len(protocols.folds_from(synthetic, file=tmp_path / "folds.csv")) == 2

@@ -57,6 +57,7 @@ def test_student_against_scipy():
     expected = stats.t.interval(0.95, 3, np.mean(values), stats.sem(values))
     assert student(values) == pytest.approx(expected)
     assert student([0.7]) is None
+    assert student([0.0, 1.0]) == (0.0, 1.0)
 
 
 def test_bootstrap_agrees_with_the_normal_approximation():

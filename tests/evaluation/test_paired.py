@@ -126,6 +126,46 @@ def test_a_clear_difference_is_found():
     assert 0.1 < found.weighted.interval[0] < found.weighted.value < found.weighted.interval[1] < 0.3
 
 
+@pytest.mark.parametrize(("runs", "utterances", "discordant", "least"), [
+    (1, 8, 1, 0.99), (1, 54, 2, 0.49), (5, 54, 1, 0.99), (5, 54, 3, 0.24), (5, 54, 5, 0.06), (1, 54, 6, 0.03)
+])  # fmt: skip
+def test_few_utterances_that_differ_prove_nothing(runs, utterances, discordant, least):
+    """All of them one way: the sign test's p is 2 ** (1 - discordant)."""
+    emotions = ["anger", "neutral"] * (utterances // 2)
+    names = [str(number) for number in range(runs)]
+    theirs = {name: [1] * utterances for name in names}
+    ours = {name: [1] * utterances for name in names}
+    for place in range(discordant):
+        theirs[names[place % runs]][7 * place % utterances] = 0
+    found = difference(report(ours, emotions), report(theirs, emotions))
+    assert found.weighted.value == pytest.approx(discordant / runs / utterances)
+    assert found.weighted.p_value >= least
+    assert found.unweighted.p_value >= least
+    if discordant < 3:
+        assert found.weighted.interval[0] == 0
+
+
+def test_rare_differences_raise_no_false_alarms():
+    """Of 200 comparisons of models that differ in 4 of 108 predictions by lot, at most 5 % are called significant."""
+    generator = np.random.default_rng(8)
+    emotions, alarms = ["anger", "neutral"] * 27, 0
+    for _ in range(200):
+        sides = [{"a": [1] * 54, "b": [1] * 54} for _ in range(2)]
+        for place in generator.choice(54, size=4, replace=False):
+            sides[generator.integers(2)]["ab"[generator.integers(2)]][place] = 0
+        alarms += difference(*(report(side, emotions) for side in sides)).weighted.p_value < 0.05
+    assert alarms <= 10
+
+
+def test_no_interval_goes_beyond_what_can_be():
+    emotions = ["anger", "neutral"] * 4
+    for right in ([1] * 7 + [0], [1] * 8, [0] * 7 + [1]):
+        whole = report({"a": right, "b": right[::-1], "c": [1] * 8}, emotions)
+        found = scores(whole)
+        for estimate in (found.weighted, found.unweighted):
+            assert 0 <= estimate.interval[0] <= estimate.value <= estimate.interval[1] <= 1
+
+
 def test_one_utterance_has_no_interval():
     assert scores(report({"a": [1]}, ["anger"])).weighted.interval is None
 

@@ -1,11 +1,13 @@
 """Systems compared: the same folds for all, runs that go on, costs that are there, a report that ranks."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from tiny_model import TINY
 
-from magtfnet import Bundle, ConfigError, UnknownNameError, load_config
+from magtfnet import Bundle, ConfigError, DivergenceError, RunDirectoryError, UnknownNameError, load_config
+from magtfnet.evaluation import AggregateReport, EvaluationReport
 from magtfnet.experiments.comparison import REFERENCE, compare, default_systems
 from magtfnet.experiments.comparison_report import report
 
@@ -113,6 +115,43 @@ def test_a_recipe_brings_its_own_features_to_the_same_folds(synthetic, tmp_path,
     run = out / "fisher_discriminant" / "fold_00_seed_0"
     assert load_config(run / "config.toml").training.copies == ("noise",)
     assert Bundle.load(run / "bundle").model.config.num_functionals == 12, "one statistic of each descriptor"
+
+
+def test_recipes_and_weights_that_would_be_passed_over_are_refused(synthetic, tmp_path):
+    two = [load_config(overrides=["model.name=tim_net", f"training.epochs={n}"]) for n in (1, 2)]
+    with pytest.raises(ConfigError, match="two recipes of tim_net, whose runs would lie in one folder"):
+        compare(synthetic, [], tmp_path / "out", CONFIG, recipes=two)
+    with pytest.raises(ConfigError, match=r"'magtf_net' takes no weights, expected one of .*wav2vec2_frozen"):
+        compare(synthetic, [], tmp_path / "out", CONFIG, weights={"magtf_net": tmp_path})
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_report_does_not_forget_finished_runs(compared, synthetic, feature_cache):
+    _, out = compared
+    with pytest.raises(
+        RunDirectoryError, match="has 1 finished runs that were not asked for, functionals_gbm/fold_00"
+    ):
+        compare(synthetic, [], out, CONFIG, fold=0, resume=True, cache=feature_cache, jobs=1)
+
+
+def test_classes_that_a_run_did_not_test_are_named(compared, synthetic):
+    found, _ = compared
+    assert "no test utterance of" not in report(synthetic, "p", found, [], "").markdown()
+    lacking = []
+    for system in found:
+        (name, whole), *_ = system.report.runs.items()
+        rows = tuple(row for row in whole.rows if row.emotion != whole.classes[0])
+        lacking.append(replace(system, report=AggregateReport({name: EvaluationReport(whole.classes, rows)})))
+    text = report(synthetic, "p", lacking, [], "").markdown()
+    assert f"no test utterance of {found[0].report.pooled.classes[0]}; UA and macro-F1 are means over" in text
+
+
+def test_which_system_diverged_is_said(synthetic, tmp_path, feature_cache):
+    config = load_config(
+        None, [*TINY, "training.epochs=3", "training.learning_rate=1e30", "protocol.folds=4"]
+    )
+    with pytest.raises(DivergenceError, match=r"^magtf_net, fold_00_seed_0: "):
+        compare(synthetic, [], tmp_path / "out", config, fold=0, cache=feature_cache, jobs=1)
 
 
 def test_a_recipe_of_the_reference_is_refused(synthetic, tmp_path):

@@ -6,7 +6,7 @@ import re
 import pytest
 from tiny_model import TINY
 
-from magtfnet import ConfigError, list_models, load_config, load_corpus
+from magtfnet import ConfigError, RunDirectoryError, SplitError, list_models, load_config, load_corpus
 from magtfnet.classical import CLASSICAL
 from magtfnet.corpora.synthetic import write_corpus
 from magtfnet.evaluation import EvaluationReport
@@ -21,6 +21,7 @@ from magtfnet.experiments.reproduction import (
     Study,
     in_best_order,
     plan_studies,
+    refuse_what_tables_set,
     reproduce,
 )
 from magtfnet.experiments.reproduction_files import write
@@ -76,6 +77,27 @@ def test_what_is_planned(emodb, folds):
     assert studies[0].config.model.overrides["d_model"] == 16
 
 
+def test_folds_that_were_asked_for_and_do_not_fit_end_it_before_anything_is_trained(emodb, tmp_path):
+    (tmp_path / "folds.csv").write_text("id,fold\nnobody,1\n")
+    with pytest.raises(SplitError, match="utterance 'nobody' is not in emodb"):
+        plan_studies(Request({"emodb": emodb}, (3,), folds={"emodb": tmp_path / "folds.csv"}), CONFIG)
+
+
+def test_a_corpus_that_satisfies_no_protocol_is_refused(tmp_path):
+    write_corpus(tmp_path, "emodb", speakers=1, sentences=1, takes=1, emotions=("anger", "neutral"))
+    lone = load_corpus("emodb", tmp_path, allow_incomplete=True)
+    with pytest.raises(SplitError, match=r"8_1_1 on emodb: .*; speaker_independent_k_fold on emodb: "):
+        plan_studies(Request({"emodb": lone}, (3,)), CONFIG)
+
+
+def test_settings_of_the_protocol_are_the_tables_own():
+    for override in ("protocol.stratified=false", "protocol.folds=3"):
+        config = load_config(None, ["protocol.name=speaker_dependent_8_1_1", override])
+        with pytest.raises(ConfigError, match=r"protocol\.\* is set by the command"):
+            refuse_what_tables_set(config)
+    refuse_what_tables_set(load_config(None, ["protocol.name=speaker_dependent_8_1_1"]))
+
+
 def test_wishes_that_cannot_be_met_are_refused(emodb):
     with pytest.raises(ConfigError, match="table 7 cannot be reproduced, expected some of 1, 2, 3, 4, 5, 6"):
         Request({"emodb": emodb}, (2, 7))
@@ -121,9 +143,14 @@ def test_going_on_trains_what_is_missing_and_nothing_else(done, emodb, folds, fe
     again = reproduce(request, out, CONFIG, resume=True, cache=feature_cache, jobs=1)
     assert trained == []
     assert len(again.reports) == 6
-    more = Request({"emodb": emodb}, (3,), 3, speakers_apart=False)
-    assert len(reproduce(more, out, CONFIG, resume=True, cache=feature_cache, jobs=1).reports) == 1
-    assert [training.run.seed for training in trained] == [2]
+    fewer = Request({"emodb": emodb}, (3,), 2, speakers_apart=False)
+    with pytest.raises(
+        RunDirectoryError, match=r"has 10 finished runs that were not asked for, emodb/.* among them"
+    ):
+        reproduce(fewer, out, CONFIG, resume=True, cache=feature_cache, jobs=1)
+    more = Request({"emodb": emodb}, (3, 5, 1), 3, {"emodb": folds}, speakers_apart=False)
+    assert len(reproduce(more, out, CONFIG, resume=True, cache=feature_cache, jobs=1).reports) == 6
+    assert [training.run.seed for training in trained] == [2] * 5
 
 
 def test_the_report_has_the_papers_figures_beside_ours(done):

@@ -124,7 +124,7 @@ def test_without_standardisation_nothing_is_subtracted(synthetic, split, tiny_co
 
 def test_a_directory_in_the_way_is_refused(trained, synthetic, split, tiny_config, tmp_path):
     with pytest.raises(
-        RunDirectoryError, match="is there already; go on with --resume, or choose another --run-dir"
+        RunDirectoryError, match="is there already; go on with --resume, or choose another folder"
     ):
         train(synthetic, split, trained.folder, tiny_config)
     (tmp_path / "file").touch()
@@ -205,6 +205,28 @@ def test_resuming_another_experiment_is_refused(
         train(synthetic, split, trained.folder, config, seed=seed, resume=True)
 
 
+def test_the_same_folds_file_may_be_spelt_otherwise(synthetic, tiny_config, tmp_path, monkeypatch):
+    rows = [f"{utterance.id},{number % 2}" for number, utterance in enumerate(synthetic)]
+    (tmp_path / "folds.csv").write_text("\n".join(["id,fold", *rows]) + "\n")
+    monkeypatch.chdir(tmp_path)
+    directory = RunDirectory(tmp_path / "run")
+    for file in ("folds.csv", str(tmp_path / "folds.csv"), "./folds.csv"):
+        config = load_config(None, ["protocol.name=folds_from", f"protocol.file={file}"])
+        directory.open(config, {"seed": 0}, resume=True)
+    other = load_config(None, ["protocol.name=folds_from", "protocol.file=other.csv"])
+    with pytest.raises(
+        RunDirectoryError, match=r"began with protocol\.file = 'folds\.csv', now 'other\.csv'"
+    ):
+        directory.open(other, {"seed": 0}, resume=True)
+
+
+def test_a_command_with_bytes_that_are_no_utf8_is_written_down(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["magtfnet", "train", "caf\udce9"])
+    RunDirectory(tmp_path / "run").open(load_config(), {}, resume=False)
+    known = json.loads((tmp_path / "run" / "environment.json").read_text(encoding="utf-8"))
+    assert known["command"] == "magtfnet train caf?"
+
+
 def test_resuming_without_a_setting_that_was_given_is_refused(trained, synthetic, split):
     default = load_config(None, ["training.epochs=2", "training.batch_size=8"])
     with pytest.raises(RunDirectoryError, match=r"began with model\.channels = 8, now None"):
@@ -244,7 +266,7 @@ def test_resuming_with_an_altered_recording_is_refused(synthetic_root, tiny_conf
 def test_a_damaged_run_is_named(trained, synthetic, split, tiny_config, tmp_path, name, content):
     shutil.copytree(trained.folder, tmp_path / "run")
     (tmp_path / "run" / name).write_text(content)
-    with pytest.raises(RunDirectoryError, match=r"damaged .*; choose another --run-dir"):
+    with pytest.raises(RunDirectoryError, match=r"damaged .*; choose another folder"):
         train(synthetic, split, tmp_path / "run", tiny_config, resume=True)
 
 

@@ -1,6 +1,7 @@
 """Search: the space, every point once, going on after a kill, what was given up, and nothing of the test part."""
 
 import csv
+import shutil
 import sqlite3
 import tomllib
 
@@ -187,10 +188,14 @@ def test_a_trial_behind_the_median_is_given_up(synthetic, tmp_path, feature_cach
 
 
 def test_keys_that_clash_are_given_up_and_the_rest_goes_on(synthetic, tmp_path, feature_cache):
-    space = SearchSpace({"model.kernel_sizes": ("x", "y")})
+    space = SearchSpace({"model.d_model": (15, 16)})
     trials = search(synthetic, tmp_path / "s", CONFIG, SearchPlan(space), cache=feature_cache, jobs=1)
-    assert [trial.state for trial in trials] == [TrialState.PRUNED] * 2
-    assert "model.kernel_sizes" in trials[0].user_attrs["why"]
+    ends = {trial.params["model.d_model"]: trial for trial in trials}
+    assert {width: trial.state for width, trial in ends.items()} == {
+        15: TrialState.PRUNED,
+        16: TrialState.COMPLETE,
+    }
+    assert "15" in ends[15].user_attrs["why"]
 
 
 def test_no_test_utterance_is_even_extracted(synthetic, tmp_path):
@@ -204,6 +209,39 @@ def test_no_test_utterance_is_even_extracted(synthetic, tmp_path):
         with pytest.raises(KeyError):
             parts.store.length(recording_of(utterance))
     assert not hasattr(parts, "test")
+
+
+@pytest.mark.parametrize(
+    "space", [{"model.dropuot": (0.1, 0.2)}, {"model.d_model": ("a", "b")}, {"training.batch_size": (0, -1)}]
+)
+def test_a_space_that_makes_no_model_is_refused_before_any_trial(synthetic, tmp_path, space):
+    with pytest.raises(ConfigError, match=next(iter(space)).split(".")[1]):
+        search(synthetic, tmp_path / "out", CONFIG, SearchPlan(SearchSpace(space)))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_space_with_some_impossible_points_is_not_refused():
+    SearchSpace({"model.d_model": (15, 16), "model.num_heads": (4, 2)}).refuse_impossible(CONFIG, 3)
+
+
+@pytest.mark.parametrize("name", ["a?b", "a#b", "a%41"])
+def test_paths_that_an_address_of_a_database_misreads_are_refused(synthetic, tmp_path, name):
+    with pytest.raises(RunDirectoryError, match=rf"has a '\{name[1]}' in its path; choose another folder"):
+        search(synthetic, tmp_path / name, CONFIG, SearchPlan(SPACE))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_damaged_study_is_told_in_a_line(grid, synthetic, tmp_path, feature_cache):
+    _, folder = grid
+    shutil.copytree(folder, tmp_path / "copy")
+    (tmp_path / "copy" / "study.db").write_bytes(b"no database" * 1000)
+    with pytest.raises(RunDirectoryError, match=r"copy: study\.db is damaged \(.*\); choose another folder"):
+        search(synthetic, tmp_path / "copy", CONFIG, SearchPlan(SPACE), resume=True, cache=feature_cache)
+
+
+def test_work_of_another_kind_is_not_gone_on_with(trained, synthetic, feature_cache):
+    with pytest.raises(RunDirectoryError, match="holds work of another kind; choose another folder"):
+        search(synthetic, trained.folder, CONFIG, SearchPlan(SPACE), resume=True, cache=feature_cache)
 
 
 def test_only_one_search_works_in_a_folder(grid, synthetic, feature_cache):
@@ -283,7 +321,7 @@ def test_a_space_is_read(tmp_path):
         ),
         (
             '[space]\n"model.dropout" = { low = 0.0, high = 0.1, hi = 1 }',
-            "unknown configuration key 'space.model.dropout.hi'",
+            "space.toml: 'model.dropout': unknown configuration key 'hi'",
         ),
         ('[space]\n"training.label_smoothing" = { low = 0.0, high = 1.5 }', "label_smoothing = 1.5"),
     ],

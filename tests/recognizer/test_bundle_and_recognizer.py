@@ -85,6 +85,11 @@ def test_a_failed_save_leaves_nothing(bundle_dir, tmp_path, monkeypatch):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["bundle"]
 
 
+def test_a_run_directory_is_told_where_its_bundle_is(trained):
+    with pytest.raises(BundleError, match=r"a run directory; expected the bundle in it, .*bundle$"):
+        Bundle.load(trained.folder)
+
+
 @pytest.mark.parametrize("name", ["bundle.json", "weights.safetensors", "checksums.json", "MODEL_CARD.md"])
 def test_a_missing_file_is_named(bundle_dir, name):
     (bundle_dir / name).unlink()

@@ -132,5 +132,5 @@ def _where_to_get(weights: str, error: Exception) -> str:
         return f"model.weights = '{weights}': no such folder; name the folder of a checkpoint"
     return (
         f"the weights of {weights} are not at hand; 'hf download {weights} --local-dir DIR' gets them, then "
-        f"--set model.weights=DIR, or --set model.download=true"
+        f"--weights NAME=DIR in a comparison; alone --set model.weights=DIR, or --set model.download=true"
     )

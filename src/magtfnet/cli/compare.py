@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from magtfnet.cli.options import (
+    MAX_SEED,
     AllowIncomplete,
     Cache,
     ConfigFile,
@@ -37,7 +38,7 @@ def compare(
         list[Path] | None,
         typer.Option(
             "--recipe",
-            help="A TOML file that names a model, with its own features and training; it is compared too.",
+            help="A TOML file that names a model, with its own features and training; in place of that model without.",
         ),
     ] = None,
     protocol: Annotated[
@@ -46,7 +47,9 @@ def compare(
     ] = None,
     folds_file: FoldsFile = None,
     fold: Annotated[int | None, typer.Option(help="This fold only, from 0; without it all.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of weights, and of folds that are drawn.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=MAX_SEED, help="Of weights, and of folds that are drawn.")
+    ] = 0,
     config: ConfigFile = None,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", help="section.key=value; model.* is of magtf_net alone.")
@@ -81,7 +84,7 @@ def compare(
     from magtfnet.experiments.comparison_report import report
     from magtfnet.writing import write_whole
 
-    systems = models.split(",") if models else comparison.default_systems()
+    systems = comparison.default_systems() if models is None else [name.strip() for name in models.split(",")]
     with progress_bar() as progress:
         compared = comparison.compare(
             copy,
@@ -101,6 +104,11 @@ def compare(
         f"{name}: openSMILE is not installed; pip install 'magtfnet[bench]' brings it"
         for name in comparison.NEED_OPENSMILE
         if models is None and name not in systems
+    ]
+    missing += [
+        f"{name}: needs weights; --weights {name}=DIR names their folder"
+        for name in comparison.NEED_WEIGHTS
+        if models is None and name not in checkpoints
     ]
     for line in missing:
         say(f"left out: {line}")

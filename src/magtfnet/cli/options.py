@@ -53,6 +53,9 @@ Jobs = Annotated[
 FoldsFile = Annotated[
     Path | None, typer.Option("--folds-file", help="For folds_from: a CSV of id,fold or EmoBox's folder.")
 ]
+MAX_SEEDS = 1000
+MAX_SEED = 2**31 - 1 - MAX_SEEDS
+"""What every library takes, also of the last of so many."""
 UnsureBelow = Annotated[
     float | None,
     typer.Option(

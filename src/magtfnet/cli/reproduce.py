@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from magtfnet.cli.options import AllowIncomplete, Cache, ConfigFile, Jobs, Overrides, named_paths
+from magtfnet.cli.options import MAX_SEEDS, AllowIncomplete, Cache, ConfigFile, Jobs, Overrides, named_paths
 from magtfnet.cli.terminal import progress_bar, say, show
 from magtfnet.errors import ConfigError
 
@@ -19,7 +19,9 @@ def reproduce(
         list[str], typer.Option("--corpus", help="NAME=ROOT, once for each corpus, such as emodb=data/emodb.")
     ],
     tables: Annotated[str, typer.Option(help="The paper's tables, separated by commas.")] = "2,3,5,6",
-    seeds: Annotated[int, typer.Option(min=1, help="Splits of the paper's protocol, from seed 0 on.")] = 5,
+    seeds: Annotated[
+        int, typer.Option(min=1, max=MAX_SEEDS, help="Splits of the paper's protocol, from seed 0 on.")
+    ] = 5,
     folds: Annotated[
         list[str] | None,
         typer.Option("--folds", help="NAME=PATH: published folds, on which the full system is trained too."),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from magtfnet.cli.options import (
+    MAX_SEED,
     AllowIncomplete,
     Cache,
     ConfigFile,
@@ -35,7 +36,7 @@ def search(
     root: CorpusRoot,
     space: Annotated[
         Path | None,
-        typer.Option(help="A TOML file with a section [space]; the paper's grid of 27 points without it."),
+        typer.Option(help=r"A TOML file with a section \[space]; the paper's grid of 27 points without it."),
     ] = None,
     sampler: Annotated[
         SamplerName, typer.Option(help="Every point of a grid, or points near the better ones.")
@@ -50,7 +51,7 @@ def search(
     prune: Annotated[
         bool | None, typer.Option(help="Give up trials that fall behind the median; only tpe's if not said.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of split, weights and sampler.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Of split, weights and sampler.")] = 0,
     fold: Annotated[int, typer.Option(min=0, help="Of the protocol, where it has several.")] = 0,
     config: ConfigFile = None,
     overrides: Overrides = None,
@@ -99,7 +100,7 @@ def search(
     winner = searching.best(ended)
     if winner is None:
         show(f"no trial has a score; {out / 'search.html'} says why")
-        return
+        raise typer.Exit(1)
     show(f"best of {len(ended)}: {_line(winner)}")
     show(f"configuration: {out / 'best.toml'}")
     if settings.protocol.name != "speaker_dependent_8_1_1":

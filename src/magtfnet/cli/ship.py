@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from magtfnet.cli.options import AllowIncomplete, Cache, CorpusName, CorpusRoot, Labels
+from magtfnet.cli.options import MAX_SEED, AllowIncomplete, Cache, CorpusName, CorpusRoot, Labels
 from magtfnet.cli.terminal import progress_bar, say, show
 from magtfnet.cli.train import Precision
 from magtfnet.errors import BundleError
@@ -21,7 +21,7 @@ def ship(
             "--scores", help="Run directory of a finished protocol, for the card and the epochs; repeatable."
         ),
     ],
-    seed: Annotated[int, typer.Option(min=0, help="Of weights, order and dropout.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Of weights, order and dropout.")] = 0,
     unsure_below: Annotated[
         float, typer.Option(min=0, max=1, help="An answer of a lower probability is 'not sure'; 0: never.")
     ] = 0.5,

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from magtfnet.cli.options import (
+    MAX_SEED,
+    MAX_SEEDS,
     AllowIncomplete,
     Cache,
     ConfigFile,
@@ -43,8 +45,10 @@ def train(
     model: Annotated[str | None, typer.Option(help="A registered model; magtf_net unless said else.")] = None,
     config: ConfigFile = None,
     overrides: Overrides = None,
-    seed: Annotated[int, typer.Option(min=0, help="The first seed: of split, weights and order.")] = 0,
-    seeds: Annotated[int, typer.Option(min=1, help="How many seeds, from --seed on.")] = 1,
+    seed: Annotated[
+        int, typer.Option(min=0, max=MAX_SEED, help="The first seed: of split, weights and order.")
+    ] = 0,
+    seeds: Annotated[int, typer.Option(min=1, max=MAX_SEEDS, help="How many seeds, from --seed on.")] = 1,
     folds: Annotated[int | None, typer.Option(help="How many folds a k-fold protocol has.")] = None,
     fold: Annotated[int | None, typer.Option(help="Train this fold only, from 0; without it all.")] = None,
     folds_file: FoldsFile = None,
@@ -124,7 +128,8 @@ def _show(done: "dict[str, TrainedRun]", run_dir: Path) -> None:
 
 
 def _toml(value: object) -> str:
-    return json.dumps(value if isinstance(value, int) else str(value))  # a JSON string is a TOML string too
+    """Return a value as TOML has it: a JSON string is one too, but for what it escapes by halves."""
+    return json.dumps(value if isinstance(value, int) else str(value), ensure_ascii=False)
 
 
 def _default_run_dir(

@@ -42,6 +42,7 @@ def _read_csv(file: Path) -> list[list[str]]:
     if not rows or not {"id", "fold"} <= set(rows[0]):
         raise SplitError(f"{file}: not a table of folds; expected a CSV with the columns id and fold")
     for number, row in enumerate(rows, start=1):
+        row |= {key: (row[key] or "").strip() for key in ("id", "fold")}
         if not row["id"] or not row["fold"]:
             raise SplitError(
                 f"{file}: row {number} has no {'fold' if row['id'] else 'id'}; give every id one fold"

@@ -29,7 +29,7 @@ def wilson(successes: int, trials: int, confidence: float = 0.95) -> Interval:
 
 
 def student(values: Sequence[float], confidence: float = 0.95) -> Interval | None:
-    """Return Student's t interval of the mean of runs; None for fewer than two.
+    """Return Student's t interval of the mean of runs, shares from 0 to 1; None for fewer than two.
 
     It takes the runs for independent. Folds share most of their training data and repeated splits share
     tested utterances as well, so it is narrower than what a new corpus would show.
@@ -40,7 +40,7 @@ def student(values: Sequence[float], confidence: float = 0.95) -> Interval | Non
 
     mean, deviation = float(np.mean(values)), float(np.std(values, ddof=1))
     half = float(stdtrit(len(values) - 1, 0.5 + confidence / 2)) * deviation / math.sqrt(len(values))
-    return mean - half, mean + half
+    return max(0.0, mean - half), min(1.0, mean + half)
 
 
 def bootstrap(

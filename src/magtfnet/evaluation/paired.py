@@ -5,9 +5,12 @@ utterance. The bootstrap draws runs and utterances independently of each other, 
 weighs a prediction by how often both were drawn (the pigeonhole bootstrap: Owen, Annals of Applied Statistics
 2007), since an utterance is hard in every run and a run is good or bad for every utterance. By itself it counts
 the chance of a single prediction up to three times; its draws are therefore drawn in to the two-way clustered
-standard error (Cameron, Gelbach, Miller, JBES 2011).
+standard error (Cameron, Gelbach, Miller, JBES 2011), all but those without any difference: where only a few
+utterances tell two models apart, many draws have none of them, and must not count as evidence. There a bootstrap
+is too sure still, so no p-value is below that of the exact sign test over utterances.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -29,7 +32,8 @@ class Estimate:
     Args:
         value: over all predictions.
         interval: 95 %, percentiles of the bootstrap; None where there is but one utterance.
-        p_value: two-sided, of no difference: twice the smaller share of resamples on either side of zero.
+        p_value: two-sided, of no difference: twice the smaller share of resamples on either side of zero, and no less
+            than the sign test's over utterances.
     """
 
     value: float
@@ -48,7 +52,7 @@ class Estimates:
 def scores(report: AggregateReport) -> Estimates:
     """Return WA and UA over all predictions of all runs; their p-values say nothing."""
     table = _Table(report)
-    return table.estimates(table.right)
+    return table.estimates(table.right, (0.0, 1.0))
 
 
 def difference(ours: AggregateReport, reference: AggregateReport) -> Estimates:
@@ -60,7 +64,7 @@ def difference(ours: AggregateReport, reference: AggregateReport) -> Estimates:
     table, other = _Table(ours), _Table(reference)
     if table.keys != other.keys:
         raise ValueError("the two reports are not of the same runs and utterances")
-    return table.estimates(table.right - other.right)
+    return table.estimates(table.right - other.right, (-1.0, 1.0))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -91,8 +95,8 @@ class _Table:
         self.class_of = np.zeros((self.right.shape[1], classes.max() + 1))  # (utterances, K)
         self.class_of[utterances, classes] = 1
 
-    def estimates(self, values: Floats) -> Estimates:
-        """Return WA and UA, where a prediction counts for what it has in values (runs, utterances)."""
+    def estimates(self, values: Floats, bounds: Interval) -> Estimates:
+        """Return WA and UA, where a prediction counts for what it has in values (runs, utterances) within bounds."""
         runs, utterances = values.shape
         whole = self._means(values, np.ones((1, runs)), np.ones((1, utterances)))[0]
         if utterances < 2:
@@ -103,10 +107,14 @@ class _Table:
             drawn.append(self._means(values, *weights))
         draws = np.concatenate(drawn)
         draws = draws[~np.isnan(draws[:, 0])]  # few runs and few utterances may not meet
-        errors = self._standard_errors(values)
-        return Estimates(
-            *(_estimate(float(v), of, e) for v, of, e in zip(whole, draws.T, errors, strict=True))
-        )
+        least = _sign_test(values.sum(axis=0))
+        found = []
+        for value, of, error in zip(whole, draws.T, self._standard_errors(values), strict=True):
+            inside = np.clip(_drawn_in(of, float(value), float(error)), *bounds)
+            low, high = np.quantile(inside, (0.025, 0.975))
+            p_value = max(_two_sided(inside), least)
+            found.append(Estimate(float(value), (float(low), float(high)), p_value))
+        return Estimates(*found)
 
     def _standard_errors(self, values: Floats) -> Floats:
         """Return the two-way clustered standard errors of WA and UA, (2,)."""
@@ -165,10 +173,21 @@ def _times(generator: np.random.Generator, count: int, resamples: int) -> Floats
     )
 
 
-def _estimate(value: float, draws: Floats, error: float) -> Estimate:
-    """Return the percentiles of the draws, drawn in to the standard error."""
+def _drawn_in(draws: Floats, value: float, error: float) -> Floats:
+    """Return draws whose spread about the value is the standard error; those that are 0 stay where they are."""
     spread = float(draws.std())
-    draws = value + (draws - value) * (error / spread if spread > 0 else 1.0)
-    low, high = np.quantile(draws, (0.025, 0.975))
+    inside = value + (draws - value) * (error / spread if spread > 0 else 1.0)
+    return np.where(draws == 0, 0.0, inside)
+
+
+def _two_sided(draws: Floats) -> float:
+    """Return twice the smaller share of draws on either side of zero, the value itself being one of them."""
     below, above = (1 + np.sum(draws <= 0)) / (1 + len(draws)), (1 + np.sum(draws >= 0)) / (1 + len(draws))
-    return Estimate(value, (float(low), float(high)), min(1.0, 2 * float(min(below, above))))
+    return min(1.0, 2 * float(min(below, above)))
+
+
+def _sign_test(sums: Floats) -> float:
+    """Return the exact two-sided p-value of as many sums above 0, of those that are not 0, as below it."""
+    above, below = int(np.sum(sums > 0)), int(np.sum(sums < 0))
+    tail = sum(math.comb(above + below, k) for k in range(min(above, below) + 1))
+    return min(1.0, float(2 * tail / 2 ** (above + below)))

@@ -16,7 +16,7 @@ from magtfnet.evaluation import AggregateReport
 from magtfnet.experiments.cross_validation import plan
 from magtfnet.experiments.run_directory import RunDirectory
 from magtfnet.experiments.training_run import TrainedRun, check_settings, prepare_training
-from magtfnet.experiments.trainings import Announce, Training, choose_workers, do_all
+from magtfnet.experiments.trainings import Announce, Training, choose_workers, do_all, refuse_to_forget
 from magtfnet.features import FeatureStore
 from magtfnet.recognizer import EmotionRecognizer
 
@@ -88,7 +88,8 @@ def compare(
         seed: of weights and of folds that are drawn.
         fold: this fold only.
         weights: folders of checkpoints, by the pretrained system that takes them.
-        recipes: systems with features and training of their own, all others having those of ``config``.
+        recipes: systems with features and training of their own, all others having those of ``config``; each takes the
+            place of its model among ``systems``.
         resume: go on with what was begun there, with more systems where asked.
         cache: where features are kept; ``default_cache()`` where not given.
         jobs: trainings side by side; None lets a short trial decide.
@@ -99,6 +100,15 @@ def compare(
     """
     if config.model.name != REFERENCE:
         raise ConfigError(f"model.name = '{config.model.name}' is no recipe; name systems with --models")
+    recipe_names = [recipe.model.name for recipe in recipes]
+    for name in recipe_names:
+        if recipe_names.count(name) > 1:
+            raise ConfigError(
+                f"two recipes of {name}, whose runs would lie in one folder; compare them one by one"
+            )
+    for name in weights or {}:
+        if name not in NEED_WEIGHTS:
+            raise ConfigError(f"'{name}' takes no weights, expected one of {', '.join(NEED_WEIGHTS)}")
     given = {name: {"weights": str(folder)} for name, folder in (weights or {}).items()}
     names = list(dict.fromkeys([REFERENCE, *systems, *given]))
     configs = {name: _of(name, config, given.get(name, {})) for name in names}
@@ -126,6 +136,7 @@ def compare(
         for run in runs
         for name, each in configs.items()
     ]
+    refuse_to_forget(out, [training.folder for training in trainings])
     unfinished = sum(not RunDirectory(training.folder).complete for training in trainings)
     workers = choose_workers(configs[REFERENCE], len(corpus.labels), unfinished, jobs, announce)
     done: dict[str, list[TrainedRun]] = {name: [] for name in configs}

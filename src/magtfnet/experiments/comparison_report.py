@@ -9,6 +9,7 @@ from magtfnet.corpora import Corpus
 from magtfnet.evaluation.cells import SCORE_COLUMNS, difference_cells, difference_columns, score_cells
 from magtfnet.evaluation.document import Document, Section
 from magtfnet.evaluation.figures import STYLE, svg
+from magtfnet.evaluation.page import notes
 from magtfnet.evaluation.paired import scores
 from magtfnet.experiments.comparison import REFERENCE, Compared
 
@@ -24,7 +25,8 @@ COLUMNS = (
 HOW = (
     "WA and UA in percent: mean ± standard deviation over runs. Intervals and differences are of all predictions "
     "together: a paired bootstrap over utterances and runs, drawn in to the two-way clustered standard error. p: "
-    f"two-sided, of the difference to {REFERENCE}, corrected by Holm's method. Prediction is timed from the file to "
+    f"two-sided, of the difference to {REFERENCE}, no less than the exact sign test's over utterances, corrected by "
+    "Holm's method. Prediction is timed from the file to "
     "the probabilities, of networks one recording after another once all is trained, of classical systems 20 at once "
     "right after their training: these figures tell orders of magnitude. Training seconds are of trainings side by "
     "side, as they were run."
@@ -63,7 +65,7 @@ def report(
         "protocol": f"{protocol}, {len(reports[REFERENCE].runs)} runs a system",
     }
     sections = [
-        Section("How to read this", paragraphs=[HOW]),
+        Section("How to read this", paragraphs=[HOW], points=notes(reports[REFERENCE])),
         Section("Accuracy against cost", figure=cost_figure(ranked)),
         Section("Systems, best first", columns=COLUMNS, rows=rows),
     ]

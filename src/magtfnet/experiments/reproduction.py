@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from magtfnet.classical import CLASSICAL
 from magtfnet.config import ExperimentConfig, ModelConfig, ProtocolConfig
 from magtfnet.corpora import Corpus
 from magtfnet.corpora.duplicates import find_duplicates
@@ -17,7 +18,14 @@ from magtfnet.experiments.cross_validation import plan
 from magtfnet.experiments.paper_tables import FULL, TABLES
 from magtfnet.experiments.run_directory import RunDirectory
 from magtfnet.experiments.training_run import check_settings, prepare_training
-from magtfnet.experiments.trainings import Announce, PlannedRun, Training, choose_workers, do_all
+from magtfnet.experiments.trainings import (
+    Announce,
+    PlannedRun,
+    Training,
+    choose_workers,
+    do_all,
+    refuse_to_forget,
+)
 from magtfnet.features import FeatureStore
 
 OURS = frozenset(row.model for number, table in TABLES.items() if number != 4 for row in table.rows)
@@ -111,12 +119,14 @@ class Reproduction:
         config: the recipe.
         reports: of each study, by run.
         refused: protocols that a corpus cannot satisfy, and why.
+        learnt: how many numbers a classical system learnt in its first run.
     """
 
     request: Request
     config: ExperimentConfig
     reports: Mapping[Study, AggregateReport]
     refused: Mapping[str, str]
+    learnt: Mapping[Study, int] = field(default_factory=dict)
 
 
 def reproduce(
@@ -161,13 +171,17 @@ def reproduce(
         (study.study, _training(request, study, run, out, stores)) for study, run in in_best_order(studies)
     ]
     trainings = [training for _, training in work]
+    refuse_to_forget(out, [training.folder for training in trainings])
     unfinished = sum(not RunDirectory(training.folder).complete for training in trainings)
     classes = max(len(corpus.labels) for corpus in request.corpora.values())
     workers = choose_workers(config, classes, unfinished, jobs, announce)
     runs: dict[Study, dict[str, EvaluationReport]] = {}
+    learnt: dict[Study, int] = {}
     for (study, _), run in zip(work, do_all(trainings, workers, announce), strict=True):
         runs.setdefault(study, {})[run.name] = run.report
-    return Reproduction(request, config, {s: AggregateReport(r) for s, r in runs.items()}, refused)
+        if study.model in CLASSICAL and study not in learnt:
+            learnt[study] = int(RunDirectory(run.folder).read_metrics()["training"]["parameters"])
+    return Reproduction(request, config, {s: AggregateReport(r) for s, r in runs.items()}, refused, learnt)
 
 
 def refuse_what_tables_set(config: ExperimentConfig) -> None:
@@ -179,12 +193,16 @@ def refuse_what_tables_set(config: ExperimentConfig) -> None:
     fixed = {"encoder", "context", "lld_input", "graph_order", "kernel_sizes"} & config.model.overrides.keys()
     if fixed or config.model.name != FULL:
         raise ConfigError(f"model.{min(fixed, default='name')} is set by the tables' rows; leave it away")
-    if config.protocol != ProtocolConfig() and config.protocol.name != PAPERS_PROTOCOL:
+    if config.protocol not in (ProtocolConfig(), ProtocolConfig(name=PAPERS_PROTOCOL)):
         raise ConfigError("protocol.* is set by the command; leave it away")
 
 
 def plan_studies(request: Request, config: ExperimentConfig) -> tuple[list[PlannedStudy], dict[str, str]]:
-    """Return every study with its runs, and the protocols that a corpus cannot satisfy, with the reason."""
+    """Return every study with its runs, and the protocols that a corpus cannot satisfy, with the reason.
+
+    Raises:
+        SplitError: published folds do not fit their corpus, or no protocol can be satisfied.
+    """
     studies: list[PlannedStudy] = []
     refused: dict[str, str] = {}
     for name, corpus in request.corpora.items():
@@ -196,12 +214,16 @@ def plan_studies(request: Request, config: ExperimentConfig) -> tuple[list[Plann
             try:
                 runs = plan(corpus, settings, seeds, fold, duplicates=duplicates)
             except SplitError as error:
+                if protocol.name == PUBLISHED_FOLDS:  # they were asked for by name
+                    raise
                 refused[f"{protocol.name} on {name}"] = str(error)
                 continue
             for model in [FULL] if protocol.name == PUBLISHED_FOLDS else request.models(name):
                 model_config = ModelConfig(name=model, **(config.model.overrides if model in OURS else {}))
                 experiment = settings.model_copy(update={"model": model_config})
                 studies.append(PlannedStudy(Study(name, protocol.name, model), experiment, runs))
+    if not studies:
+        raise SplitError("; ".join(f"{what}: {why}" for what, why in refused.items()))
     return studies, refused
 
 

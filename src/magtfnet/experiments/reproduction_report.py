@@ -10,6 +10,7 @@ from magtfnet.evaluation import AggregateReport
 from magtfnet.evaluation.cells import SCORE_COLUMNS, difference_cells, difference_columns, score_cells
 from magtfnet.evaluation.document import Document, Section
 from magtfnet.evaluation.figures import confusion_figure
+from magtfnet.evaluation.page import notes
 from magtfnet.evaluation.paired import Estimate, difference, holm
 from magtfnet.evaluation.wording import percent, percent_range, signed
 from magtfnet.experiments.paper_tables import CLAIMS, CLASS_SCORES, FULL, TABLES, Claim, PaperTable, Row
@@ -19,6 +20,7 @@ from magtfnet.experiments.reproduction import (
     PUBLISHED_FOLDS,
     SPEAKERS_APART,
     Reproduction,
+    Study,
 )
 from magtfnet.models.cost import count_parameters, multiply_adds_per_second
 from magtfnet.recognizer.bundle import build
@@ -41,9 +43,9 @@ PROTOCOLS = {
 HOW = (
     "WA and UA in percent: mean ± standard deviation over runs. Intervals and differences are of all predictions "
     "together: a paired bootstrap over utterances and runs, drawn in to the two-way clustered standard error. p: "
-    "two-sided, of the difference to the full system, corrected by Holm's method for the rows of a table; the claims "
-    "are a family of their own. With few runs an interval is rather too narrow than too wide, and new speakers vary "
-    "more than new utterances."
+    "two-sided, of the difference to the full system, no less than the exact sign test's over utterances, corrected "
+    "by Holm's method for the rows of a table; the claims are a family of their own. With few runs an interval is "
+    "rather too narrow than too wide, and new speakers vary more than new utterances."
 )
 SIGNIFICANT = 0.05
 
@@ -66,6 +68,7 @@ class Comparison:
             if (study.corpus, study.protocol) == (corpus, protocol)
         }
         self.config = result.config
+        self.learnt = result.learnt
 
     @cached_property
     def full(self) -> AggregateReport:
@@ -89,9 +92,9 @@ class Comparison:
         return [row.label, *paper, str(len(report.runs)), *ours, *against, *self._cost(row.model)]
 
     def _cost(self, name: str) -> list[str]:
-        """Return parameters and multiply-adds; nothing for classical systems."""
+        """Return parameters and multiply-adds, which are not counted of classical systems."""
         if name in CLASSICAL:
-            return ["", ""]
+            return [f"{self.learnt[Study(self.corpus.name, self.protocol, name)]:,}", ""]
         overrides = self.config.model.overrides if name in OURS else {}
         model_config = ModelConfig(name=name, **overrides)
         model, _ = build(len(self.corpus.labels), self.config.audio, self.config.features, model_config)
@@ -162,7 +165,7 @@ def _sections(comparison: Comparison, numbers: Sequence[int], is_rehearsal: bool
     corpus, protocol = comparison.corpus, comparison.protocol
     runs = len(comparison.full.runs)
     text = f"{corpus.info.title}, {len(corpus)} utterances; {PROTOCOLS[protocol]}; {runs} run{'s' * (runs > 1)} a row."
-    yield Section(f"{corpus.name}, {protocol}", 2, [text])
+    yield Section(f"{corpus.name}, {protocol}", 2, [text], notes(comparison.full))
     yield comparison.table(PaperTable(0, "The full system", (), (Row("MAGTF-Net", FULL),)))
     for number in numbers:
         table = TABLES[number]

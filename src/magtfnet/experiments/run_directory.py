@@ -26,6 +26,8 @@ from magtfnet.writing import whole_folder, write_whole
 
 LIBRARIES = ("magtfnet", "torch", "numpy", "soundfile", "soxr")
 LOCK = ".lock"
+PATHS = ("protocol.file",)
+"""Settings that may be spelt otherwise when a run is gone on with."""
 
 
 class RunDirectory:
@@ -70,15 +72,15 @@ class RunDirectory:
         if not self.path.exists():
             return
         if not self.path.is_dir():
-            raise RunDirectoryError(f"{self.path}: a file, not a folder; choose another --run-dir")
+            raise RunDirectoryError(f"{self.path}: a file, not a folder; choose another folder")
         if any(self.path.iterdir()):
             if not resume:
                 raise RunDirectoryError(
-                    f"{self.path}: is there already; go on with --resume, or choose another --run-dir"
+                    f"{self.path}: is there already; go on with --resume, or choose another folder"
                 )
             if not (self.path / "config.toml").exists():
                 raise RunDirectoryError(
-                    f"{self.path}: not a run directory, no config.toml; choose another --run-dir"
+                    f"{self.path}: not a run directory, no config.toml; choose another folder"
                 )
 
     def open(self, config: ExperimentConfig, facts: Mapping[str, Any], *, resume: bool) -> bool:
@@ -135,7 +137,7 @@ class RunDirectory:
             metrics: dict[str, Any] = json.loads((self.path / "metrics.json").read_text(encoding="utf-8"))
             return metrics
         except (OSError, ValueError) as error:
-            raise RunDirectoryError(f"{self.path}: damaged ({error}); choose another --run-dir") from error
+            raise RunDirectoryError(f"{self.path}: damaged ({error}); choose another folder") from error
 
     def write_history(self, history: Sequence[Mapping[str, float]]) -> None:
         """Write a row per epoch."""
@@ -152,17 +154,26 @@ class RunDirectory:
     def _refuse_other_experiment(self, config: ExperimentConfig, facts: Mapping[str, Any]) -> None:
         try:
             before = _flat(to_plain(load_config(self.path / "config.toml")))
-            known = json.loads((self.path / "environment.json").read_text(encoding="utf-8"))
+            known = dict(json.loads((self.path / "environment.json").read_text(encoding="utf-8")))
+            if not set(facts) <= set(known):
+                raise RunDirectoryError(f"{self.path}: holds work of another kind; choose another folder")
             before |= {key: known[key] for key in facts}
         except (ConfigError, OSError, ValueError, KeyError, TypeError) as error:
-            raise RunDirectoryError(f"{self.path}: damaged ({error}); choose another --run-dir") from error
+            raise RunDirectoryError(f"{self.path}: damaged ({error}); choose another folder") from error
         now = _flat(to_plain(config)) | json.loads(_json(facts))
         for key in sorted({*before, *now}):
-            if before.get(key) != now.get(key):
+            if before.get(key) != now.get(key) and not (
+                key in PATHS and _one_path(before.get(key), now.get(key))
+            ):
                 raise RunDirectoryError(
                     f"{self.path}: began with {key} = {before.get(key)!r}, now {now.get(key)!r}; "
-                    "resume with the same settings and recordings, or choose another --run-dir"
+                    "resume with the same settings and recordings, or choose another folder"
                 )
+
+
+def _one_path(before: object, now: object) -> bool:
+    """Whether both name the same file, from wherever the command was given."""
+    return isinstance(before, str) and isinstance(now, str) and Path(before).resolve() == Path(now).resolve()
 
 
 def read_rows(path: Path) -> list[dict[str, float]]:
@@ -188,7 +199,7 @@ def environment() -> dict[str, Any]:
         "platform": platform.platform(),
         "versions": {name: _version(name) for name in LIBRARIES},
         "threads": torch.get_num_threads(),
-        "command": " ".join(["magtfnet", *sys.argv[1:]]),
+        "command": " ".join(["magtfnet", *sys.argv[1:]]).encode(errors="replace").decode(),
     }
 
 

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import optuna
+from optuna.exceptions import OptunaError
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
 from magtfnet.classical import CLASSICAL
 from magtfnet.config import ExperimentConfig, changed
 from magtfnet.corpora import Corpus
-from magtfnet.errors import ConfigError, DivergenceError
+from magtfnet.errors import ConfigError, DivergenceError, RunDirectoryError
 from magtfnet.experiments.cross_validation import plan
 from magtfnet.experiments.run_directory import RunDirectory
 from magtfnet.experiments.search_space import PAPERS_GRID, SearchSpace
@@ -174,13 +176,14 @@ def search(
         MagtfnetError: the corpus, the configuration or the folder cannot be used.
         WorkerError: a process was killed.
     """
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
     if config.model.name in CLASSICAL:
         raise ConfigError(
             f"model.name = '{config.model.name}' chooses its own settings on validation data; search a network"
         )
+    _refuse_odd_name(folder)
     directory = RunDirectory(folder)
     directory.refuse_if_there(resume=resume)
+    wanted.space.refuse_impossible(config, len(corpus.labels))
     parts = development_parts(corpus, config, wanted, cache, announce)
     facts = {
         "corpus": corpus.name,
@@ -223,7 +226,12 @@ def best(trials: Sequence[FrozenTrial]) -> FrozenTrial | None:
 
 
 def _open(folder: Path, wanted: SearchPlan, number: int = 0) -> optuna.Study:
-    """Open the study; ``number`` decides what the sampler draws next."""
+    """Open the study; ``number`` decides what the sampler draws next.
+
+    Raises:
+        RunDirectoryError: its file is damaged.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # in every process
     sampler: optuna.samplers.BaseSampler = optuna.samplers.TPESampler(
         seed=derived_seed(wanted.seed, number) % 2**32
     )
@@ -232,14 +240,25 @@ def _open(folder: Path, wanted: SearchPlan, number: int = 0) -> optuna.Study:
     pruner: optuna.pruners.BasePruner = optuna.pruners.NopPruner()
     if wanted.prune if wanted.prune is not None else wanted.sampler == "tpe":
         pruner = optuna.pruners.MedianPruner(n_startup_trials=WARM_UP, n_warmup_steps=WARM_UP)
-    return optuna.create_study(
-        storage=f"sqlite:///{(folder / 'study.db').resolve()}",
-        sampler=sampler,
-        pruner=pruner,
-        study_name=STUDY,
-        direction="maximize",
-        load_if_exists=True,
-    )
+    try:
+        return optuna.create_study(
+            storage=f"sqlite:///{(folder / 'study.db').resolve()}",
+            sampler=sampler,
+            pruner=pruner,
+            study_name=STUDY,
+            direction="maximize",
+            load_if_exists=True,
+        )
+    except (SQLAlchemyError, OptunaError) as error:
+        reason = str(error).splitlines()[0]
+        raise RunDirectoryError(f"{folder}: study.db is damaged ({reason}); choose another folder") from error
+
+
+def _refuse_odd_name(folder: Path) -> None:
+    """Refuse a path that the address of a database would understand otherwise."""
+    odd = [character for character in "?#%" if character in str(folder.resolve())]
+    if odd:
+        raise RunDirectoryError(f"{folder}: has a '{odd[0]}' in its path; choose another folder")
 
 
 def _put_back_what_was_killed(study: optuna.Study) -> None:

@@ -10,6 +10,7 @@ import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -17,11 +18,14 @@ from pydantic import Field, model_validator
 
 from magtfnet.config import ExperimentConfig, Settings, changed, validated
 from magtfnet.errors import ConfigError
+from magtfnet.experiments.training_run import check_settings
 
 if TYPE_CHECKING:
     import optuna
 
 Value = str | int | float | bool
+CORNERS = 64
+"""That are tried before a space is refused."""
 SEARCHED = ("training", "model")
 
 
@@ -90,6 +94,22 @@ class SearchSpace:
             for key, values in self.keys.items()
         }
 
+    def refuse_impossible(self, config: ExperimentConfig, num_classes: int) -> None:
+        """Refuse a space of which no corner makes a model: a key that no model has, values of another kind.
+
+        Raises:
+            ConfigError: what the last corner was refused for.
+        """
+        corners = self.corners()
+        for point in islice(product(*corners.values()), CORNERS):
+            try:
+                check_settings(changed(config, dict(zip(corners, point, strict=True))), num_classes)
+            except ConfigError as error:
+                refused = error
+            else:
+                return
+        raise refused
+
     def plain(self) -> dict[str, Any]:
         """Return plain data for JSON."""
         return {
@@ -142,7 +162,15 @@ def read_space(file: Path, config: ExperimentConfig) -> SearchSpace:
 def _values(file: Path, key: str, given: Any) -> tuple[Value, ...] | Range:
     if isinstance(given, dict):
         whole = all(isinstance(given.get(name, 0), int) for name in ("low", "high", "step"))
-        return validated(Range, {"whole": whole, **given}, prefix=f"space.{key}.")
+        if "whole" in given or not {"low", "high"} <= given.keys():
+            raise ConfigError(
+                f"{file}: '{key}' has {', '.join(given) or 'nothing'}, expected low and high; a key with a dot wants "
+                "quotation marks"
+            )
+        try:
+            return validated(Range, {"whole": whole, **given})
+        except ConfigError as error:
+            raise ConfigError(f"{file}: '{key}': {str(error).removeprefix('configuration ')}") from None
     choices = isinstance(given, list) and given and all(isinstance(value, Value) for value in given)
     if not choices or len(set(given)) < len(given):
         raise ConfigError(

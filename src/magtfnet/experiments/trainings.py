@@ -9,6 +9,7 @@ import torch
 from magtfnet.classical import CLASSICAL
 from magtfnet.config import ExperimentConfig
 from magtfnet.corpora import Corpus, Split
+from magtfnet.errors import DivergenceError, RunDirectoryError
 from magtfnet.experiments.classical_run import train_classical
 from magtfnet.experiments.training_run import TrainedRun, run_name, train
 from magtfnet.experiments.workers import Tell, Workers, best_workers, cores, share_cores, side_by_side
@@ -46,6 +47,12 @@ class Training:
 
     def do(self, on_epoch: OnEpoch, progress: Progress) -> TrainedRun:
         """Train, and tell each epoch and each batch."""
+        try:
+            return self._do(on_epoch, progress)
+        except DivergenceError as error:
+            raise DivergenceError(f"{self.config.model.name}, {self.run.name}: {error}") from error
+
+    def _do(self, on_epoch: OnEpoch, progress: Progress) -> TrainedRun:
         if self.config.model.name in CLASSICAL:
             return train_classical(
                 self.corpus,
@@ -89,6 +96,21 @@ class Announce:
 
     def finished(self, training: Training, run: TrainedRun) -> None:
         """Be told of a training that came to its end."""
+
+
+def refuse_to_forget(out: Path, folders: Sequence[Path]) -> None:
+    """Refuse to write a report that would lack runs which lie finished in its folder.
+
+    Raises:
+        RunDirectoryError: there are runs that are none of ``folders``.
+    """
+    finished = (path.parent for path in out.rglob("metrics.json"))
+    more = sorted(set(finished) - set(folders) - {out})
+    if more:
+        raise RunDirectoryError(
+            f"{out}: has {len(more)} finished runs that were not asked for, {more[0].relative_to(out)} among them; ask "
+            "for these as well, or choose another folder"
+        )
 
 
 def choose_workers(

@@ -35,6 +35,8 @@ def read_files(folder: Path) -> dict[str, bytes]:
     if not folder.is_dir():
         found = "a file" if folder.exists() else "no such folder"
         raise BundleError(f"{folder}: {found}; expected a bundle, the folder 'bundle' of a run directory")
+    if (folder / "bundle" / CHECKSUMS).is_file():
+        raise BundleError(f"{folder}: a run directory; expected the bundle in it, {folder / 'bundle'}")
     for name in (CHECKSUMS, BUNDLE, WEIGHTS, CARD):
         if not (folder / name).is_file():
             raise BundleError(f"{folder}: not a whole bundle, {name} is missing; copy it again")
