@@ -101,16 +101,19 @@ class _Table:
         whole = self._means(values, np.ones((1, runs)), np.ones((1, utterances)))[0]
         if utterances < 2:
             return Estimates(*(Estimate(float(value), None, 1.0) for value in whole))
-        generator, drawn = np.random.default_rng(0), []
+        generator = np.random.default_rng(0)
+        drawn, nothing = [], []  # nothing: no prediction that counts was drawn
         for at_once in _pieces(RESAMPLES, max(1, WEIGHTS_AT_ONCE // utterances)):
             weights = _times(generator, runs, at_once), _times(generator, utterances, at_once)
             drawn.append(self._means(values, *weights))
+            nothing.append(self._means(np.abs(values), *weights)[:, 0] == 0)
         draws = np.concatenate(drawn)
-        draws = draws[~np.isnan(draws[:, 0])]  # few runs and few utterances may not meet
+        met = ~np.isnan(draws[:, 0])  # few runs and few utterances may not meet
+        draws, still = draws[met], np.concatenate(nothing)[met]
         least = _sign_test(values.sum(axis=0))
         found = []
         for value, of, error in zip(whole, draws.T, self._standard_errors(values), strict=True):
-            inside = np.clip(_drawn_in(of, float(value), float(error)), *bounds)
+            inside = np.where(still, 0.0, np.clip(_drawn_in(of, float(value), float(error)), *bounds))
             low, high = np.quantile(inside, (0.025, 0.975))
             p_value = max(_two_sided(inside), least)
             found.append(Estimate(float(value), (float(low), float(high)), p_value))
@@ -174,10 +177,10 @@ def _times(generator: np.random.Generator, count: int, resamples: int) -> Floats
 
 
 def _drawn_in(draws: Floats, value: float, error: float) -> Floats:
-    """Return draws whose spread about the value is the standard error; those that are 0 stay where they are."""
+    """Return draws whose spread about the value is the standard error."""
     spread = float(draws.std())
-    inside = value + (draws - value) * (error / spread if spread > 0 else 1.0)
-    return np.where(draws == 0, 0.0, inside)
+    inside: Floats = value + (draws - value) * (error / spread if spread > 0 else 1.0)
+    return inside
 
 
 def _two_sided(draws: Floats) -> float:
