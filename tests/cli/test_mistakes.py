@@ -97,6 +97,10 @@ def train(cli, synthetic_root, tmp_path):
         (["--seed", str(2**32)], ["Invalid value for '--seed'"]),
         (["--seeds", "1000000"], ["Invalid value for '--seeds'"]),
         (["--protocol", "folds_from", "--folds-file", "😀.csv"], ["😀.csv", "name a CSV of id,fold"]),
+        (
+            ["--model", "tim_net", "--set", "model.name=magtf_net"],
+            ["--model tim_net and --set model.name=magtf_net differ"],
+        ),
         (["--seed", "-1"], ["Invalid value for '--seed'", "see 'magtfnet train --help'"]),
         (["--nonsense"], ["No such option: --nonsense", "see 'magtfnet train --help'"]),
     ],

@@ -206,6 +206,25 @@ def test_a_clone_without_large_files_is_told_to_pull_them(tmp_path):
     assert messages[0].endswith("a pointer of Git LFS, not the recording; fetch that with 'git lfs pull'")
 
 
+def test_many_recordings_with_the_same_wrong_are_one_finding(tmp_path):
+    touch(
+        tmp_path,
+        *(
+            f"1001_{sentence}_{emotion}_XX.wav"
+            for sentence in ("IEO", "TIE", "IOM")
+            for emotion in ("ANG", "SAD")
+        ),
+    )
+    (tmp_path / "1002_IEO_ANG_XX.wav").write_text("no audio at all")
+    broken = [finding for finding in audit(read("crema_d", tmp_path)).findings if finding.kind == "broken"]
+    assert [len(finding.utterances) for finding in broken] == [6, 1]
+    assert broken[0].message.startswith(
+        "6 recordings: an empty file (0 bytes); copy or record it again: 1001_IEO_ANG_XX, "
+    )
+    assert broken[0].message.endswith(" and 1 more")
+    assert broken[1].message.startswith(f"{tmp_path}")
+
+
 def test_the_audit_names_what_was_left_out(tmp_path):
     touch(
         tmp_path,

@@ -22,6 +22,7 @@ from magtfnet.cli.options import (
     Overrides,
 )
 from magtfnet.cli.terminal import progress_bar, say, show
+from magtfnet.errors import ConfigError
 
 if TYPE_CHECKING:
     from magtfnet.config import ExperimentConfig
@@ -82,6 +83,12 @@ def train(
     }
     given = [f"{key}={_toml(value)}" for key, value in named.items() if value is not None]
     settings = load_config(config, [*given, *(overrides or [])])
+    for option, value, taken in (
+        ("model", model, settings.model.name),
+        ("protocol", protocol, settings.protocol.name),
+    ):
+        if value not in (None, taken):
+            raise ConfigError(f"--{option} {value} and --set {option}.name={taken} differ; give one of them")
     options = {"folds": folds, "file": folds_file}
     refuse_unused(settings.protocol.name, [name for name, value in options.items() if value is not None])
     run_dir = run_dir or _default_run_dir(corpus, settings, seed, seeds, fold)

@@ -167,11 +167,23 @@ def _longest_run(flags: np.ndarray[tuple[int, int], np.dtype[np.bool_]]) -> int:
 
 
 def _broken(measured: Sequence[Measured]) -> list[Finding]:
-    return [
-        Finding("broken", item.error, original=False, broken=True, utterances=(item.utterance.id,))
-        for item in measured
-        if item.error
-    ]
+    """Return a finding for each recording that cannot be used, or one for many that have the same wrong with them."""
+    by_reason: dict[str, list[Measured]] = defaultdict(list)
+    for item in measured:
+        if item.error:
+            by_reason[item.error.removeprefix(f"{item.utterance.path}: ")].append(item)
+    found = []
+    for reason, items in by_reason.items():
+        if len(items) > NAMED:
+            ids = tuple(item.utterance.id for item in items)
+            messages = {f"{len(ids)} recordings: {reason}: {_list(ids)}": ids}
+        else:
+            messages = {item.error: (item.utterance.id,) for item in items}
+        found += [
+            Finding("broken", message, original=False, broken=True, utterances=ids)
+            for message, ids in messages.items()
+        ]
+    return found
 
 
 def _differences(corpus: Corpus, usable: Sequence[Measured]) -> list[Finding]:
