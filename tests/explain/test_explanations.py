@@ -359,7 +359,10 @@ def made(kind, seed):
 
 @pytest.fixture(scope="module")
 def taught():
-    """A model that has learnt the kinds from the spectrogram alone, and its statistics."""
+    """A model that has learnt the kinds from the spectrogram alone, and its statistics.
+
+    In double precision, so that it learns the same on every processor and with any number of threads.
+    """
     torch.manual_seed(0)
     kinds = list(TONES) * 8
     batches = [FRONT_END.extract(made(kind, seed=k)) for k, kind in enumerate(kinds)]
@@ -367,11 +370,11 @@ def taught():
     ready = [standardizer(batch) for batch in batches]
     model = create_model(
         "magtf_net", num_classes=3, channels=8, d_model=32, num_nodes=8, graph_channels=4, num_heads=2
-    )
+    ).double()
     optimizer = torch.optim.Adam(model.parameters(), 3e-3)
     inputs = {
-        "log_mel": torch.cat([batch.log_mel for batch in ready]),
-        "functionals": torch.zeros(len(kinds), 24),
+        "log_mel": torch.cat([batch.log_mel for batch in ready]).double(),
+        "functionals": torch.zeros(len(kinds), 24, dtype=torch.float64),
         "lengths": torch.cat([batch.lengths for batch in ready]),
     }
     targets = torch.arange(len(kinds)) % 3
@@ -382,7 +385,7 @@ def taught():
         optimizer.step()
     assert loss < 0.2
     standardizer.get_buffer("functionals_std").fill_(torch.inf)  # as in training: zero, whatever was measured
-    return model.eval(), standardizer
+    return model.float().eval(), standardizer
 
 
 @pytest.mark.slow
