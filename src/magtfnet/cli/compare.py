@@ -1,5 +1,6 @@
 """``magtfnet compare CORPUS ROOT``: any systems on the same folds."""
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -100,32 +101,33 @@ def compare(
             jobs=jobs,
             announce=TerminalAnnounce(progress),
         )
-    missing = [
-        f"{name}: openSMILE is not installed; pip install 'magtfnet[bench]' brings it"
-        for name in comparison.NEED_OPENSMILE
-        if models is None and name not in systems
-    ]
-    missing += [
-        f"{name}: needs weights; --weights {name}=DIR names their folder"
-        for name in comparison.NEED_WEIGHTS
-        if models is None and name not in checkpoints
-    ]
+    missing = comparison.missing_systems(systems, checkpoints) if models is None else []
     for line in missing:
         say(f"left out: {line}")
-    words = [f"magtfnet compare {copy.name} ROOT --protocol {settings.protocol.name}"]
-    words += ["--folds-file PATH"] if settings.protocol.file else []
-    words += [f"--models {models}"] if models else []
-    words += [f"--weights {name}=DIR" for name in checkpoints]
-    words += [f"--recipe {file.name}" for file in recipes or []]
-    words += [f"--fold {fold}"] if fold is not None else []
-    words += [f"--only {only}"] if only else []
-    words += [f"--seed {seed}"] if seed else []
-    words += [f"--labels {labels.name}"] if labels else []
-    words += ["--allow-incomplete"] if allow_incomplete else []
-    words += ["--config FILE"] if config else []
-    words += [f"--set {override}" for override in overrides or []]
-    document = report(copy, settings.protocol.name, compared, missing, " ".join(words))
+    words = {
+        "--folds-file": "PATH" if settings.protocol.file else None,
+        "--models": models,
+        "--weights": [f"{name}=DIR" for name in checkpoints],
+        "--recipe": [file.name for file in recipes or []],
+        "--fold": fold,
+        "--only": only,
+        "--seed": seed or None,
+        "--labels": labels.name if labels else None,
+        "--allow-incomplete": allow_incomplete or None,
+        "--config": "FILE" if config else None,
+        "--set": overrides,
+    }
+    command = f"magtfnet compare {copy.name} ROOT --protocol {settings.protocol.name}"
+    document = report(copy, settings.protocol.name, compared, missing, " ".join([command, *_words(words)]))
     write_whole(out / "compare.html", document.html())
     write_whole(out / "compare.md", document.markdown())
     show(f"report: {out / 'compare.html'}")
     show(f"table: {out / 'compare.md'}")
+
+
+def _words(options: Mapping[str, object]) -> Iterator[str]:
+    """Yield options as a command has them: one for each of a list, a name alone where it is True, none for None."""
+    for name, given in options.items():
+        for value in given if isinstance(given, list) else [given]:
+            if value is not None:
+                yield name if value is True else f"{name} {value}"

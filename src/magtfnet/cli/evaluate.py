@@ -37,8 +37,8 @@ def evaluate(
     """Score a bundle on all utterances of a corpus whose emotions it knows; the others are listed."""
     from magtfnet.cli.scores import show_report
     from magtfnet.corpora import load_corpus
-    from magtfnet.experiments.scoring import HEARD_BEFORE, was_trained_on, write_evaluation
     from magtfnet.experiments.scoring import evaluate as evaluate_bundle
+    from magtfnet.experiments.scoring import heard_before, write_evaluation
     from magtfnet.recognizer import Bundle
 
     if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -47,8 +47,8 @@ def evaluate(
     copy = load_corpus(corpus, root, mapping=labels, part=only, allow_incomplete=allow_incomplete)
     with progress_bar() as progress:
         result = evaluate_bundle(loaded, copy, cache=cache, progress=progress)
-    if was_trained_on(loaded, copy):
-        say(f"note: {HEARD_BEFORE.format(corpus=copy.name)}")
+    if note := heard_before(loaded, copy):
+        say(f"note: {note}")
     if out is not None:
         write_evaluation(out, loaded, copy, result)
     if as_json:

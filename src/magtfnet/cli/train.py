@@ -83,12 +83,8 @@ def train(
     }
     given = [f"{key}={_toml(value)}" for key, value in named.items() if value is not None]
     settings = load_config(config, [*given, *(overrides or [])])
-    for option, value, taken in (
-        ("model", model, settings.model.name),
-        ("protocol", protocol, settings.protocol.name),
-    ):
-        if value not in (None, taken):
-            raise ConfigError(f"--{option} {value} and --set {option}.name={taken} differ; give one of them")
+    _refuse_two("model", model, settings.model.name)
+    _refuse_two("protocol", protocol, settings.protocol.name)
     options = {"folds": folds, "file": folds_file}
     refuse_unused(settings.protocol.name, [name for name, value in options.items() if value is not None])
     run_dir = run_dir or _default_run_dir(corpus, settings, seed, seeds, fold)
@@ -132,6 +128,12 @@ def _show(done: "dict[str, TrainedRun]", run_dir: Path) -> None:
     if all((run.folder / "bundle").exists() for run in done.values()):  # classical systems have none
         show(bundles)
     show(f"report: {run_dir / 'report.html'}")
+
+
+def _refuse_two(option: str, given: str | None, taken: str) -> None:
+    """Refuse an option that ``--set`` overrules."""
+    if given not in (None, taken):
+        raise ConfigError(f"--{option} {given} and --set {option}.name={taken} differ; give one of them")
 
 
 def _toml(value: object) -> str:

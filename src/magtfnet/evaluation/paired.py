@@ -106,7 +106,7 @@ class _Table:
         for at_once in _pieces(RESAMPLES, max(1, WEIGHTS_AT_ONCE // utterances)):
             weights = _times(generator, runs, at_once), _times(generator, utterances, at_once)
             drawn.append(self._means(values, *weights))
-            nothing.append(self._means(np.abs(values), *weights)[:, 0] == 0)
+            nothing.append(((weights[0] @ np.abs(values)) * weights[1]).sum(axis=1) == 0)
         draws = np.concatenate(drawn)
         met = ~np.isnan(draws[:, 0])  # few runs and few utterances may not meet
         draws, still = draws[met], np.concatenate(nothing)[met]

@@ -2,6 +2,7 @@
 
 import importlib.util
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +64,19 @@ def default_systems() -> list[str]:
     return systems + (list(NEED_OPENSMILE) if importlib.util.find_spec("opensmile") else [])
 
 
+def missing_systems(systems: Sequence[str], weights: Mapping[str, Path]) -> list[str]:
+    """Return which known systems are neither among ``systems`` nor given weights, and what they need."""
+    return [
+        f"{name}: openSMILE is not installed; pip install 'magtfnet[bench]' brings it"
+        for name in NEED_OPENSMILE
+        if name not in systems
+    ] + [
+        f"{name}: needs weights; --weights {name}=DIR names their folder"
+        for name in NEED_WEIGHTS
+        if name not in weights
+    ]
+
+
 def compare(
     corpus: Corpus,
     systems: Iterable[str],
@@ -100,19 +114,7 @@ def compare(
     """
     if config.model.name != REFERENCE:
         raise ConfigError(f"model.name = '{config.model.name}' is no recipe; name systems with --models")
-    recipe_names = [recipe.model.name for recipe in recipes]
-    for name in recipe_names:
-        if recipe_names.count(name) > 1:
-            raise ConfigError(
-                f"two recipes of {name}, whose runs would lie in one folder; compare them one by one"
-            )
-    for name in weights or {}:
-        if name not in NEED_WEIGHTS:
-            raise ConfigError(f"'{name}' takes no weights, expected one of {', '.join(NEED_WEIGHTS)}")
-    given = {name: {"weights": str(folder)} for name, folder in (weights or {}).items()}
-    names = list(dict.fromkeys([REFERENCE, *systems, *given]))
-    configs = {name: _of(name, config, given.get(name, {})) for name in names}
-    configs |= {recipe.model.name: _on_the_same_folds(recipe, config) for recipe in recipes}
+    configs = _experiments(systems, config, weights or {}, recipes)
     for system_config in configs.values():
         check_settings(system_config, len(corpus.labels))
     directory = RunDirectory(out)
@@ -143,6 +145,30 @@ def compare(
     for training, run in zip(trainings, do_all(trainings, workers, announce), strict=True):
         done[training.config.model.name].append(run)
     return [_compared(name, runs, corpus) for name, runs in done.items()]
+
+
+def _experiments(
+    systems: Iterable[str],
+    config: ExperimentConfig,
+    weights: Mapping[str, Path],
+    recipes: Sequence[ExperimentConfig],
+) -> dict[str, ExperimentConfig]:
+    """Return the experiment that each system is; see ``compare``.
+
+    Raises:
+        ConfigError: a recipe or weights that would be passed over.
+    """
+    for name, count in Counter(recipe.model.name for recipe in recipes).items():
+        if count > 1:
+            raise ConfigError(
+                f"two recipes of {name}, whose runs would lie in one folder; compare them one by one"
+            )
+    for name in weights:
+        if name not in NEED_WEIGHTS:
+            raise ConfigError(f"'{name}' takes no weights, expected one of {', '.join(NEED_WEIGHTS)}")
+    given = {name: {"weights": str(folder)} for name, folder in weights.items()}
+    configs = {name: _of(name, config, given.get(name, {})) for name in (REFERENCE, *systems, *given)}
+    return configs | {recipe.model.name: _on_the_same_folds(recipe, config) for recipe in recipes}
 
 
 def _of(name: str, config: ExperimentConfig, given: Mapping[str, str]) -> ExperimentConfig:

@@ -21,8 +21,6 @@ from magtfnet.writing import whole_folder
 
 BATCH = 16
 
-HEARD_BEFORE = "this bundle was trained on {corpus}; utterances that it was trained on are among those scored"
-
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -106,9 +104,13 @@ def recording_of(utterance: Utterance) -> Recording:
     return Recording(utterance.path, utterance.start, utterance.end)
 
 
-def was_trained_on(bundle: Bundle, corpus: Corpus) -> bool:
-    """Whether a bundle is of the corpus that it is scored on."""
-    return bundle.provenance.get("corpus") == corpus.name
+def heard_before(bundle: Bundle, corpus: Corpus) -> str | None:
+    """Return the warning that a score of a bundle on its own corpus needs, None where it needs none."""
+    if bundle.provenance.get("corpus") != corpus.name:
+        return None
+    return (
+        f"this bundle was trained on {corpus.name}; utterances that it was trained on are among those scored"
+    )
 
 
 def write_evaluation(out: Path, bundle: Bundle, corpus: Corpus, result: Evaluation) -> None:
@@ -118,8 +120,8 @@ def write_evaluation(out: Path, bundle: Bundle, corpus: Corpus, result: Evaluati
         "corpus": f"{corpus.info.title} ({len(corpus)} utterances, {corpus.info.licence})",
         "not scored": ", ".join(f"{count} of {name}" for name, count in result.unknown.items()) or "none",
     }
-    if was_trained_on(bundle, corpus):
-        facts["note"] = HEARD_BEFORE.format(corpus=corpus.name)
+    if note := heard_before(bundle, corpus):
+        facts["note"] = note
     page = report_page(f"{bundle.model_config.name} on {corpus.name}", facts, {corpus.name: result.report})
     with whole_folder(out) as folder:
         directory = RunDirectory(folder)

@@ -5,6 +5,7 @@ by side; one that is clearly worse than the others at the same epoch is given up
 """
 
 import json
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -180,7 +181,6 @@ def search(
         raise ConfigError(
             f"model.name = '{config.model.name}' chooses its own settings on validation data; search a network"
         )
-    _refuse_odd_name(folder)
     directory = RunDirectory(folder)
     directory.refuse_if_there(resume=resume)
     wanted.space.refuse_impossible(config, len(corpus.labels))
@@ -240,9 +240,13 @@ def _open(folder: Path, wanted: SearchPlan, number: int = 0) -> optuna.Study:
     pruner: optuna.pruners.BasePruner = optuna.pruners.NopPruner()
     if wanted.prune if wanted.prune is not None else wanted.sampler == "tpe":
         pruner = optuna.pruners.MedianPruner(n_startup_trials=WARM_UP, n_warmup_steps=WARM_UP)
+    file = folder.resolve() / "study.db"
     try:
         return optuna.create_study(
-            storage=f"sqlite:///{(folder / 'study.db').resolve()}",
+            storage=optuna.storages.RDBStorage(  # an address would read ?, # and % in the path otherwise
+                "sqlite:///study.db",
+                engine_kwargs={"creator": lambda: sqlite3.connect(file, check_same_thread=False)},
+            ),
             sampler=sampler,
             pruner=pruner,
             study_name=STUDY,
@@ -252,13 +256,6 @@ def _open(folder: Path, wanted: SearchPlan, number: int = 0) -> optuna.Study:
     except (SQLAlchemyError, OptunaError) as error:
         reason = str(error).splitlines()[0]
         raise RunDirectoryError(f"{folder}: study.db is damaged ({reason}); choose another folder") from error
-
-
-def _refuse_odd_name(folder: Path) -> None:
-    """Refuse a path that the address of a database would understand otherwise."""
-    odd = [character for character in "?#%" if character in str(folder.resolve())]
-    if odd:
-        raise RunDirectoryError(f"{folder}: has a '{odd[0]}' in its path; choose another folder")
 
 
 def _put_back_what_was_killed(study: optuna.Study) -> None:

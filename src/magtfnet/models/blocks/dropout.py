@@ -27,9 +27,8 @@ class Dropout(nn.Module):
             return values
         if values.device.type != "cpu":
             return functional.dropout(values, self.p)
-        if values.dim() == 4 and values.is_contiguous(
-            memory_format=torch.channels_last
-        ):  # the mask in the same order
+        # a mask in another order than the picture's would be read across memory
+        if values.dim() == 4 and values.is_contiguous(memory_format=torch.channels_last):
             by_channel = values.permute(0, 2, 3, 1)
             return (by_channel * keep_mask(by_channel.shape, self.p, values.dtype)).permute(0, 3, 1, 2)
         return values * keep_mask(values.shape, self.p, values.dtype)
