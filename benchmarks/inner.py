@@ -11,7 +11,7 @@ from sklearn.model_selection import GroupKFold, StratifiedKFold
 from magtfnet.config import ExperimentConfig
 from magtfnet.corpora import Corpus, Utterance, load_corpus, protocols
 from magtfnet.evaluation.metrics import confusion_matrix, unweighted_accuracy, weighted_accuracy
-from magtfnet.experiments.training_run import part_data, prepare_training
+from magtfnet.experiments.preparation import part_data, prepare_training
 from magtfnet.features import Standardizer
 from magtfnet.models import Model
 from magtfnet.recognizer.bundle import build
@@ -43,19 +43,22 @@ def inner_folds(corpus: Corpus, part: Sequence[Utterance], apart: bool) -> list[
 
 
 def inner_probabilities(
-    corpus: Corpus, part: Sequence[Utterance], config: ExperimentConfig, apart: bool
+    corpus: Corpus, part: Sequence[Utterance], config: ExperimentConfig, apart: bool, seed: int = 0
 ) -> Floats:
-    """Return the probabilities (N, K) of a part, each told by a model of the other folds; nothing chooses an epoch."""
+    """Return the probabilities (N, K) of a part, each told by a model of the other folds; nothing chooses an epoch.
+
+    The folds are the same for every ``seed``.
+    """
     store = prepare_training(corpus, part, config)
     told = np.zeros((len(part), len(corpus.labels)))
     for learnt, held_out in inner_folds(corpus, part, apart):
-        with seeded(0):
+        with seeded(seed):
             model, standardizer = build(len(corpus.labels), config.audio, config.features, config.model)
         rest, asked = ([part[i] for i in places] for places in (learnt, held_out))
         training = part_data(store, rest, corpus.labels, config.training.copies)
         if config.features.standardize:
             standardizer.fit(training.batch(piece)[0] for piece in training.in_order())
-        fit(model, standardizer, training, None, config.training, seed=0, device=torch.device("cpu"))
+        fit(model, standardizer, training, None, config.training, seed=seed, device=torch.device("cpu"))
         told[held_out] = _probabilities(model, standardizer, part_data(store, asked, corpus.labels))
     return told
 

@@ -9,7 +9,7 @@ from magtfnet.classical import create_classical
 from magtfnet.classical.encoders import PretrainedEncoder
 from magtfnet.classical.layer_cache import LayerCache
 from magtfnet.classical.masked_prediction import SPAN, masked_frames, others
-from magtfnet.experiments.training_run import part_data, prepare_training
+from magtfnet.experiments.preparation import part_data, prepare_training
 
 pytest.importorskip("transformers", reason="transformers is not installed (extra 'pretrained')")
 

@@ -5,7 +5,7 @@ import pytest
 
 from magtfnet import ConfigError, UnknownNameError, load_config, protocols
 from magtfnet.classical import CLASSICAL, create_classical
-from magtfnet.experiments.training_run import part_data, prepare_training
+from magtfnet.experiments.preparation import part_data, prepare_training
 from magtfnet.training.threads import threads
 
 SMALL = {

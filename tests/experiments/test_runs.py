@@ -25,8 +25,8 @@ from magtfnet import (
 from magtfnet.corpora.synthetic import write_corpus
 from magtfnet.evaluation import EvaluationReport
 from magtfnet.experiments.cross_validation import plan, train_all
+from magtfnet.experiments.preparation import prepare_training
 from magtfnet.experiments.run_directory import RunDirectory
-from magtfnet.experiments.training_run import prepare_training
 from magtfnet.experiments.trainings import PlannedRun, Training
 from magtfnet.progress import silent
 

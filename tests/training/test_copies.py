@@ -9,7 +9,8 @@ from tiny_model import TINY
 
 from magtfnet import load_config, protocols
 from magtfnet.classical.functionals_kernel_ridge import functionals_of
-from magtfnet.experiments.training_run import DevelopmentParts, learn, part_data, prepare_training
+from magtfnet.experiments.preparation import DevelopmentParts, part_data, prepare_training
+from magtfnet.experiments.training_run import learn
 from magtfnet.recognizer.bundle import build
 from magtfnet.training.seeding import seeded
 

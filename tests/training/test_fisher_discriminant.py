@@ -7,7 +7,8 @@ from scipy.special import softmax
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from magtfnet import ConfigError, load_config, protocols
-from magtfnet.experiments.training_run import DevelopmentParts, learn, part_data, prepare_training
+from magtfnet.experiments.preparation import DevelopmentParts, part_data, prepare_training
+from magtfnet.experiments.training_run import learn
 from magtfnet.models.fisher_discriminant import FisherDiscriminantConfig
 from magtfnet.recognizer.bundle import build
 from magtfnet.training.fisher_discriminant import (

@@ -5,8 +5,8 @@ import torch
 from tiny_model import TINY
 
 from magtfnet import DivergenceError, RunDirectoryError, load_config, protocols
+from magtfnet.experiments.preparation import prepare_training
 from magtfnet.experiments.scoring import recording_of
-from magtfnet.experiments.training_run import prepare_training
 from magtfnet.recognizer.bundle import build
 from magtfnet.training import FitResult, TrainingData, fit
 from magtfnet.training.checkpoint import load_checkpoint, save_checkpoint

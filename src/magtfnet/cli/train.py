@@ -93,7 +93,7 @@ def train(
 
     from magtfnet.cli.announce import TerminalAnnounce
     from magtfnet.experiments.cross_validation import plan, train_all
-    from magtfnet.experiments.training_run import check_settings
+    from magtfnet.experiments.preparation import check_settings
     from magtfnet.training.device import choose_device
 
     check_settings(settings, len(copy.labels))

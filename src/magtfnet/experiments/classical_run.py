@@ -13,9 +13,10 @@ from magtfnet.classical import ClassicalSystem, create_classical
 from magtfnet.config import ExperimentConfig
 from magtfnet.corpora import Corpus, Split, Utterance
 from magtfnet.evaluation.page import report_page
+from magtfnet.experiments.preparation import part_data, run_facts, run_name
 from magtfnet.experiments.run_directory import RunDirectory
 from magtfnet.experiments.scoring import recording_of, report_of
-from magtfnet.experiments.training_run import TrainedRun, finished_run, part_data, run_facts, run_name
+from magtfnet.experiments.training_run import TrainedRun, finished_run
 from magtfnet.features import FeatureStore
 from magtfnet.labels import LabelSet
 from magtfnet.memory import peak_memory_mib

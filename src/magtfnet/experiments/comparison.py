@@ -15,8 +15,9 @@ from magtfnet.corpora.duplicates import find_duplicates
 from magtfnet.errors import ConfigError
 from magtfnet.evaluation import AggregateReport
 from magtfnet.experiments.cross_validation import plan
+from magtfnet.experiments.preparation import check_settings, prepare_training
 from magtfnet.experiments.run_directory import RunDirectory
-from magtfnet.experiments.training_run import TrainedRun, check_settings, prepare_training
+from magtfnet.experiments.training_run import TrainedRun
 from magtfnet.experiments.trainings import Announce, Training, choose_workers, do_all, refuse_to_forget
 from magtfnet.features import FeatureStore
 from magtfnet.recognizer import EmotionRecognizer

@@ -10,8 +10,9 @@ from magtfnet.corpora.protocols import make_splits
 from magtfnet.errors import SplitError
 from magtfnet.evaluation import AggregateReport
 from magtfnet.evaluation.page import report_page
+from magtfnet.experiments.preparation import prepare_training
 from magtfnet.experiments.run_directory import RunDirectory
-from magtfnet.experiments.training_run import TrainedRun, prepare_training
+from magtfnet.experiments.training_run import TrainedRun
 from magtfnet.experiments.trainings import Announce, PlannedRun, Training, choose_workers, do_all
 
 

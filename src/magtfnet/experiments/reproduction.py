@@ -16,8 +16,8 @@ from magtfnet.errors import ConfigError, SplitError
 from magtfnet.evaluation import AggregateReport, EvaluationReport
 from magtfnet.experiments.cross_validation import plan
 from magtfnet.experiments.paper_tables import FULL, TABLES
+from magtfnet.experiments.preparation import check_settings, prepare_training
 from magtfnet.experiments.run_directory import RunDirectory
-from magtfnet.experiments.training_run import check_settings, prepare_training
 from magtfnet.experiments.trainings import (
     Announce,
     PlannedRun,

@@ -21,9 +21,10 @@ from magtfnet.config import ExperimentConfig, changed
 from magtfnet.corpora import Corpus
 from magtfnet.errors import ConfigError, DivergenceError, RunDirectoryError
 from magtfnet.experiments.cross_validation import plan
+from magtfnet.experiments.preparation import DevelopmentParts, fingerprint, prepare_training
 from magtfnet.experiments.run_directory import RunDirectory
 from magtfnet.experiments.search_space import PAPERS_GRID, SearchSpace
-from magtfnet.experiments.training_run import DevelopmentParts, fingerprint, learn, prepare_training
+from magtfnet.experiments.training_run import learn
 from magtfnet.experiments.trainings import Announce, choose_workers
 from magtfnet.experiments.workers import Tell, Workers, side_by_side
 from magtfnet.recognizer.bundle import build

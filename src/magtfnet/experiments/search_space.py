@@ -18,7 +18,7 @@ from pydantic import Field, model_validator
 
 from magtfnet.config import ExperimentConfig, Settings, changed, validated
 from magtfnet.errors import ConfigError
-from magtfnet.experiments.training_run import check_settings
+from magtfnet.experiments.preparation import check_settings
 
 if TYPE_CHECKING:
     import optuna

@@ -17,9 +17,9 @@ from magtfnet.corpora import Corpus
 from magtfnet.deploy import export
 from magtfnet.errors import RunDirectoryError
 from magtfnet.experiments.past_results import PastResults, fixed_epochs
+from magtfnet.experiments.preparation import part_data, prepare_training
 from magtfnet.experiments.run_directory import environment
 from magtfnet.experiments.shipped_card import shipped_card
-from magtfnet.experiments.training_run import part_data, prepare_training
 from magtfnet.features.store import default_cache
 from magtfnet.prediction import UNSURE_BELOW, threshold
 from magtfnet.progress import Progress, silent

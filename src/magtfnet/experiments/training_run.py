@@ -1,33 +1,33 @@
 """One training: a corpus, a split, a configuration and a seed in; a run directory out."""
 
-import hashlib
 import shutil
-import statistics
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from magtfnet.classical import CLASSICAL, create_classical
 from magtfnet.config import ExperimentConfig
-from magtfnet.corpora import Corpus, Split, Utterance
-from magtfnet.errors import DivergenceError, RunDirectoryError, UnknownNameError
+from magtfnet.corpora import Corpus, Split
+from magtfnet.errors import DivergenceError, RunDirectoryError
 from magtfnet.evaluation import EvaluationReport
-from magtfnet.evaluation.page import report_page
-from magtfnet.experiments.model_card import model_card
+from magtfnet.experiments.preparation import (
+    DevelopmentParts,
+    part_data,
+    prepare_training,
+    run_facts,
+    run_name,
+)
 from magtfnet.experiments.run_directory import RunDirectory, environment
-from magtfnet.experiments.scoring import recording_of, score
+from magtfnet.experiments.run_results import write_results
+from magtfnet.experiments.scoring import score
 from magtfnet.features import FeatureStore, Standardizer
-from magtfnet.features.store import default_cache
-from magtfnet.labels import LabelSet
-from magtfnet.memory import peak_memory_mib
-from magtfnet.models import MODELS, Model
+from magtfnet.models import Model
 from magtfnet.progress import Progress, silent
 from magtfnet.recognizer import Bundle, EmotionRecognizer
 from magtfnet.recognizer.bundle import build
-from magtfnet.training import FitResult, TrainingData, fit
+from magtfnet.training import FitResult, fit
 from magtfnet.training.device import choose_device
 from magtfnet.training.seeding import seeded
 from magtfnet.training.threads import threads
@@ -54,11 +54,6 @@ class TrainedRun:
     def bundle(self) -> Bundle:
         """The trained model, read from the run directory."""
         return Bundle.load(self.folder / "bundle")
-
-
-def run_name(split: Split, seed: int) -> str:
-    """Return the name of a training among others, such as ``fold_03_seed_0``."""
-    return f"fold_{split.fold:02d}_seed_{seed}"
 
 
 def train(
@@ -132,29 +127,12 @@ def train(
                 provenance=facts | {"licence": corpus.info.licence, "device": device.type, **_versions()},
             )
             report = score(EmotionRecognizer(bundle), store, split.test, name)
-            _write_results(directory, corpus, split, bundle, result, report)
+            write_results(directory, corpus, split, bundle, result, report)
     except DivergenceError:
         if is_new:  # nothing in it is worth going on from
             shutil.rmtree(directory.path)
         raise
     return TrainedRun(name, directory.path, report, result.history)
-
-
-@dataclass(frozen=True)
-class DevelopmentParts:
-    """What a model may be made from: a split without its test part.
-
-    Args:
-        store: has the features of both parts.
-        train: what is learnt from.
-        validation: what selects.
-        labels: the classes.
-    """
-
-    store: FeatureStore
-    train: Sequence[Utterance]
-    validation: Sequence[Utterance]
-    labels: LabelSet
 
 
 def learn(
@@ -187,33 +165,6 @@ def learn(
     )
 
 
-def run_facts(corpus: Corpus, split: Split, seed: int, store: FeatureStore) -> dict[str, Any]:
-    """Return what beside the configuration makes a run what it is."""
-    return {
-        "corpus": corpus.name,
-        **({} if corpus.part is None else {"part": corpus.part}),
-        "utterances": len(corpus),
-        "protocol": split.protocol,
-        "fold": split.fold,
-        "seed": seed,
-        "classes": list(corpus.labels.classes),
-        "split_and_recordings": fingerprint(split.parts(), store),
-    }
-
-
-def fingerprint(parts: Mapping[str, Sequence[Utterance]], store: FeatureStore) -> str:
-    """Return a digest of who stands where under which label, and of every recording's content.
-
-    A run may only go on with the same: else what was trained on could be tested.
-    """
-    digest = hashlib.blake2b(digest_size=16)
-    for name, part in parts.items():
-        for utterance in part:
-            content = store.content_key(recording_of(utterance))
-            digest.update(repr((name, utterance.id, utterance.emotion, content)).encode())
-    return digest.hexdigest()
-
-
 def finished_run(name: str, directory: RunDirectory) -> TrainedRun:
     """Read a run that came to its end."""
     try:
@@ -227,110 +178,6 @@ def finished_run(name: str, directory: RunDirectory) -> TrainedRun:
         raise RunDirectoryError(f"{directory.path}: damaged ({error}); choose another folder") from error
 
 
-def prepare_training(
-    corpus: Corpus,
-    utterances: Iterable[Utterance],
-    config: ExperimentConfig,
-    *,
-    cache: Path | None = None,
-    progress: Progress = silent,
-) -> FeatureStore:
-    """Find every mistake that can be found before a run directory is made, and return the features of utterances.
-
-    Raises:
-        ConfigError: the model refuses its configuration, or the device is not there.
-        AudioError: a recording that cannot be used.
-    """
-    check_settings(config, len(corpus.labels))
-    store = FeatureStore(cache or default_cache(), config.audio, config.features)
-    plain = [recording_of(utterance) for utterance in utterances]
-    copies = [replace(recording, change=change) for change in config.training.copies for recording in plain]
-    store.extract([*plain, *copies], progress)
-    return store
-
-
-def check_settings(config: ExperimentConfig, num_classes: int) -> None:
-    """Find what is wrong with a configuration before any work is done.
-
-    Raises:
-        UnknownNameError: no such model.
-        ConfigError: the model or the front end refuses its configuration, or the device is not there.
-    """
-    choose_device(config.training.device)
-    name = config.model.name
-    if name in CLASSICAL:
-        create_classical(name, **config.model.overrides)
-        return
-    if name not in MODELS:
-        raise UnknownNameError("model", name, [*MODELS, *CLASSICAL])
-    with seeded(0):
-        build(num_classes, config.audio, config.features, config.model)
-
-
-def part_data(
-    store: FeatureStore, utterances: Sequence[Utterance], labels: LabelSet, changes: Sequence[str] = ()
-) -> TrainingData:
-    """Return the features and classes of one part of a split; the store has them, and those of copies, already."""
-    classes = [labels.index(utterance.emotion) for utterance in utterances]
-    recordings = [recording_of(utterance) for utterance in utterances]
-    return TrainingData(
-        store, recordings, classes, changes, speakers=[utterance.speaker for utterance in utterances]
-    )
-
-
-def _origin(model: Model, result: FitResult) -> str:
-    score = f"validation WA {100 * result.history[result.best_epoch - 1]['validation_WA']:.2f} %"
-    if model.solved:
-        return f"solved for in closed form ({score}; it chose nothing)"
-    return f"of epoch {result.best_epoch} of {len(result.history)}, chosen by {score}"
-
-
 def _versions() -> dict[str, Any]:
     known = environment()
     return {"python": known["python"], "versions": known["versions"]}
-
-
-def _write_results(
-    directory: RunDirectory,
-    corpus: Corpus,
-    split: Split,
-    bundle: Bundle,
-    result: FitResult,
-    report: EvaluationReport,
-) -> None:
-    best = result.history[result.best_epoch - 1]
-    facts = {
-        "seed": bundle.provenance["seed"],
-        "weights": _origin(bundle.model, result),
-        "trained on": f"{bundle.provenance['device']}, magtfnet {bundle.provenance['versions']['magtfnet']}",
-    }
-    parameters = sum(parameter.numel() for parameter in bundle.model.parameters())
-    name = bundle.model_config.name
-    card = model_card(name, parameters, corpus.info, split, report, facts)
-    scores = {
-        "validation": {key: best[key] for key in ("validation_WA", "validation_UA", "validation_loss")},
-        "test": report.to_dict(),
-    }
-    page_facts = {
-        "corpus": f"{corpus.info.title} ({len(corpus)} utterances, {corpus.info.licence})",
-        "protocol": split.describe(),
-        "model": f"{name}, {parameters:,} parameters",
-        **{key: str(value) for key, value in facts.items()},
-    }
-    page = report_page(
-        f"{name} on {corpus.name}", page_facts, {run_name(split, int(facts["seed"])): report}, result.history
-    )
-    directory.write_history(result.history)
-    report.save_predictions(directory.path / "predictions.csv")
-    directory.write_text("MODEL_CARD.md", card)
-    directory.write_text("report.html", page)
-    if not directory.bundle.exists():  # it is, where a run was stopped between the bundle and its metrics
-        replace(bundle, scores=scores, card=card).save(directory.bundle)
-    cost = {
-        "best_epoch": result.best_epoch,
-        "epochs": len(result.history),
-        "seconds_per_epoch": statistics.median(row["seconds"] for row in result.history),
-        "peak_memory_mib": peak_memory_mib(),
-    }
-    directory.write_metrics(scores | {"training": cost})
-    directory.checkpoint.unlink(missing_ok=True)

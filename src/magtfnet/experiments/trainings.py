@@ -11,7 +11,8 @@ from magtfnet.config import ExperimentConfig
 from magtfnet.corpora import Corpus, Split
 from magtfnet.errors import DivergenceError, RunDirectoryError
 from magtfnet.experiments.classical_run import train_classical
-from magtfnet.experiments.training_run import TrainedRun, run_name, train
+from magtfnet.experiments.preparation import run_name
+from magtfnet.experiments.training_run import TrainedRun, train
 from magtfnet.experiments.workers import Tell, Workers, best_workers, cores, share_cores, side_by_side
 from magtfnet.features import FeatureStore
 from magtfnet.progress import Progress, silent

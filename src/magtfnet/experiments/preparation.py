@@ -1,0 +1,122 @@
+"""What a training needs before its run directory is made: settings that hold, features, parts, and what names them."""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from magtfnet.classical import CLASSICAL, create_classical
+from magtfnet.config import ExperimentConfig
+from magtfnet.corpora import Corpus, Split, Utterance
+from magtfnet.errors import UnknownNameError
+from magtfnet.experiments.scoring import recording_of
+from magtfnet.features import FeatureStore
+from magtfnet.features.store import default_cache
+from magtfnet.labels import LabelSet
+from magtfnet.models import MODELS
+from magtfnet.progress import Progress, silent
+from magtfnet.recognizer.bundle import build
+from magtfnet.training import TrainingData
+from magtfnet.training.device import choose_device
+from magtfnet.training.seeding import seeded
+
+
+def prepare_training(
+    corpus: Corpus,
+    utterances: Iterable[Utterance],
+    config: ExperimentConfig,
+    *,
+    cache: Path | None = None,
+    progress: Progress = silent,
+) -> FeatureStore:
+    """Find every mistake that can be found before a run directory is made, and return the features of utterances.
+
+    Raises:
+        ConfigError: the model refuses its configuration, or the device is not there.
+        AudioError: a recording that cannot be used.
+    """
+    check_settings(config, len(corpus.labels))
+    store = FeatureStore(cache or default_cache(), config.audio, config.features)
+    plain = [recording_of(utterance) for utterance in utterances]
+    copies = [replace(recording, change=change) for change in config.training.copies for recording in plain]
+    store.extract([*plain, *copies], progress)
+    return store
+
+
+def check_settings(config: ExperimentConfig, num_classes: int) -> None:
+    """Find what is wrong with a configuration before any work is done.
+
+    Raises:
+        UnknownNameError: no such model.
+        ConfigError: the model or the front end refuses its configuration, or the device is not there.
+    """
+    choose_device(config.training.device)
+    name = config.model.name
+    if name in CLASSICAL:
+        create_classical(name, **config.model.overrides)
+        return
+    if name not in MODELS:
+        raise UnknownNameError("model", name, [*MODELS, *CLASSICAL])
+    with seeded(0):
+        build(num_classes, config.audio, config.features, config.model)
+
+
+@dataclass(frozen=True)
+class DevelopmentParts:
+    """What a model may be made from: a split without its test part.
+
+    Args:
+        store: has the features of both parts.
+        train: what is learnt from.
+        validation: what selects.
+        labels: the classes.
+    """
+
+    store: FeatureStore
+    train: Sequence[Utterance]
+    validation: Sequence[Utterance]
+    labels: LabelSet
+
+
+def part_data(
+    store: FeatureStore, utterances: Sequence[Utterance], labels: LabelSet, changes: Sequence[str] = ()
+) -> TrainingData:
+    """Return the features and classes of one part of a split; the store has them, and those of copies, already."""
+    classes = [labels.index(utterance.emotion) for utterance in utterances]
+    recordings = [recording_of(utterance) for utterance in utterances]
+    return TrainingData(
+        store, recordings, classes, changes, speakers=[utterance.speaker for utterance in utterances]
+    )
+
+
+def run_name(split: Split, seed: int) -> str:
+    """Return the name of a training among others, such as ``fold_03_seed_0``."""
+    return f"fold_{split.fold:02d}_seed_{seed}"
+
+
+def run_facts(corpus: Corpus, split: Split, seed: int, store: FeatureStore) -> dict[str, Any]:
+    """Return what beside the configuration makes a run what it is."""
+    return {
+        "corpus": corpus.name,
+        **({} if corpus.part is None else {"part": corpus.part}),
+        "utterances": len(corpus),
+        "protocol": split.protocol,
+        "fold": split.fold,
+        "seed": seed,
+        "classes": list(corpus.labels.classes),
+        "split_and_recordings": fingerprint(split.parts(), store),
+    }
+
+
+def fingerprint(parts: Mapping[str, Sequence[Utterance]], store: FeatureStore) -> str:
+    """Return a digest of who stands where under which label, and of every recording's content.
+
+    A run may only go on with the same: else what was trained on could be tested.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for name, part in parts.items():
+        for utterance in part:
+            content = store.content_key(recording_of(utterance))
+            digest.update(repr((name, utterance.id, utterance.emotion, content)).encode())
+    return digest.hexdigest()
