@@ -187,7 +187,16 @@ class ExportError(MagtfnetError):
 
 
 class DivergenceError(MagtfnetError):
-    """A training whose loss is no longer a number."""
+    """A training whose loss is no longer a number.
+
+    Args:
+        message: what was found.
+        system: which of several it was, where several are trained.
+    """
+
+    def __init__(self, message: str, system: str | None = None) -> None:
+        super().__init__(message)
+        self.system = system
 
 
 class ExplainError(MagtfnetError):

@@ -325,3 +325,18 @@ def test_compare_systems(cli, synthetic_root, tmp_path):
     assert "| functionals_gbm |" in text
     assert str(tmp_path) not in text
     assert cli(*command, "--resume").out == found.out
+
+
+def test_a_comparison_of_which_one_diverged_writes_the_others_and_says_so(cli, synthetic_root, tmp_path):
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text('[model]\nname = "tim_net"\n[training]\nepochs = 2\nlearning_rate = 1e30\n')
+    found = cli(
+        "compare", "synthetic", synthetic_root, "--models", "magtf_net", "--recipe", recipe, "--protocol",
+        "speaker_dependent_8_1_1", *SETTINGS, "--jobs", 1, "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert found.code == 1
+    told = "loss became nan in epoch 1; lower training.learning_rate"
+    assert "left out: tim_net, fold_00_seed_0: the " in found.err and told in found.err
+    text = (tmp_path / "out" / "compare.md").read_text()
+    assert told in text
+    assert "| magtf_net |" in text

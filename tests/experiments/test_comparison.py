@@ -1,6 +1,7 @@
 """Systems compared: the same folds for all, runs that go on, costs that are there, a report that ranks."""
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -21,7 +22,7 @@ CONFIG = load_config(
 def compared(synthetic, tmp_path_factory, feature_cache):
     out = tmp_path_factory.mktemp("compare") / "out"
     found = compare(synthetic, ["functionals_gbm"], out, CONFIG, fold=0, cache=feature_cache, jobs=1)
-    return found, out
+    return found.systems, out
 
 
 def test_all_are_tested_on_the_same_utterances(compared):
@@ -57,7 +58,7 @@ def test_going_on_trains_nothing_twice_and_may_add_systems(compared, synthetic, 
     again = compare(
         synthetic, ["functionals_gbm"], out, CONFIG, fold=0, resume=True, cache=feature_cache, jobs=1
     )
-    assert [s.report.weighted_accuracy for s in again] == [s.report.weighted_accuracy for s in found]
+    assert [s.report.weighted_accuracy for s in again.systems] == [s.report.weighted_accuracy for s in found]
 
 
 def test_the_report_ranks_and_says_what_is_missing(compared, synthetic):
@@ -92,7 +93,7 @@ def test_pretrained_systems_are_compared_with_their_weights(synthetic, tmp_path,
         weights={"wav2vec2_frozen": folder},
         cache=feature_cache,
         jobs=1,
-    )
+    ).systems
     assert [system.name for system in found] == [REFERENCE, "wav2vec2_frozen"]
     assert found[1].num_bytes == 4 * found[1].parameters
 
@@ -108,7 +109,7 @@ def test_a_recipe_brings_its_own_features_to_the_same_folds(synthetic, tmp_path,
         ]
     )
     out = tmp_path / "out"
-    found = compare(synthetic, [], out, CONFIG, recipes=[recipe], fold=0, cache=feature_cache, jobs=1)
+    found = compare(synthetic, [], out, CONFIG, recipes=[recipe], fold=0, cache=feature_cache, jobs=1).systems
     assert [system.name for system in found] == [REFERENCE, "fisher_discriminant"]
     tested = [[row.id for row in system.report.pooled.rows] for system in found]
     assert tested[0] == tested[1]
@@ -152,6 +153,27 @@ def test_which_system_diverged_is_said(synthetic, tmp_path, feature_cache):
     )
     with pytest.raises(DivergenceError, match=r"^magtf_net, fold_00_seed_0: "):
         compare(synthetic, [], tmp_path / "out", config, fold=0, cache=feature_cache, jobs=1)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_system_that_diverges_leaves_the_others_their_report(jobs, synthetic, tmp_path, feature_cache):
+    recipe = load_config(None, ["model.name=tim_net", "training.epochs=3", "training.learning_rate=1e30"])
+    found = compare(
+        synthetic,
+        ["functionals_gbm"],
+        tmp_path / "out",
+        CONFIG,
+        fold=0,
+        recipes=[recipe],
+        cache=feature_cache,
+        jobs=jobs,
+    )
+    assert [system.name for system in found.systems] == [REFERENCE, "functionals_gbm"]
+    assert list(found.diverged) == ["tim_net"]
+    assert re.match(
+        r"tim_net, fold_00_seed_0: the (validation )?loss became .*; lower training.learning_rate",
+        found.diverged["tim_net"],
+    )
 
 
 def test_a_recipe_of_the_reference_is_refused(synthetic, tmp_path):

@@ -87,7 +87,7 @@ def compare(
 
     systems = comparison.default_systems() if models is None else [name.strip() for name in models.split(",")]
     with progress_bar() as progress:
-        compared = comparison.compare(
+        found = comparison.compare(
             copy,
             systems,
             out,
@@ -102,6 +102,7 @@ def compare(
             announce=TerminalAnnounce(progress),
         )
     missing = comparison.missing_systems(systems, checkpoints) if models is None else []
+    missing += found.diverged.values()
     for line in missing:
         say(f"left out: {line}")
     words = {
@@ -118,11 +119,15 @@ def compare(
         "--set": overrides,
     }
     command = f"magtfnet compare {copy.name} ROOT --protocol {settings.protocol.name}"
-    document = report(copy, settings.protocol.name, compared, missing, " ".join([command, *_words(words)]))
+    document = report(
+        copy, settings.protocol.name, found.systems, missing, " ".join([command, *_words(words)])
+    )
     write_whole(out / "compare.html", document.html())
     write_whole(out / "compare.md", document.markdown())
     show(f"report: {out / 'compare.html'}")
     show(f"table: {out / 'compare.md'}")
+    if found.diverged:
+        raise typer.Exit(1)
 
 
 def _words(options: Mapping[str, object]) -> Iterator[str]:

@@ -12,13 +12,14 @@ from magtfnet.classical import CLASSICAL, pretrained
 from magtfnet.config import ExperimentConfig, ModelConfig
 from magtfnet.corpora import Corpus, Utterance
 from magtfnet.corpora.duplicates import find_duplicates
-from magtfnet.errors import ConfigError
+from magtfnet.errors import ConfigError, DivergenceError
 from magtfnet.evaluation import AggregateReport
 from magtfnet.experiments.cross_validation import plan
 from magtfnet.experiments.preparation import check_settings, prepare_training
 from magtfnet.experiments.run_directory import RunDirectory
 from magtfnet.experiments.training_run import TrainedRun
 from magtfnet.experiments.trainings import Announce, Training, choose_workers, do_all, refuse_to_forget
+from magtfnet.experiments.workers import Workers
 from magtfnet.features import FeatureStore
 from magtfnet.recognizer import EmotionRecognizer
 
@@ -48,6 +49,19 @@ class Compared:
     num_bytes: int
     training_seconds: float
     cpu_seconds: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What came of comparing.
+
+    Args:
+        systems: that were trained on every fold, the reference among them.
+        diverged: the others, of which one training or more has no result; what was found.
+    """
+
+    systems: Sequence[Compared]
+    diverged: Mapping[str, str]
 
 
 def default_systems() -> list[str]:
@@ -92,8 +106,10 @@ def compare(
     cache: Path | None = None,
     jobs: int | None = None,
     announce: Announce = Announce(),
-) -> list[Compared]:
+) -> Comparison:
     """Train every system on every fold of the configured protocol, where that is missing.
+
+    A system that diverges is left out of what is compared; its runs that came to their end are kept.
 
     Args:
         corpus: what is trained on.
@@ -111,7 +127,7 @@ def compare(
         announce: told what happens.
 
     Raises:
-        MagtfnetError: as ``train``.
+        MagtfnetError: as ``train``; divergence of the reference alone.
     """
     if config.model.name != REFERENCE:
         raise ConfigError(f"model.name = '{config.model.name}' is no recipe; name systems with --models")
@@ -142,10 +158,28 @@ def compare(
     refuse_to_forget(out, [training.folder for training in trainings])
     unfinished = sum(not RunDirectory(training.folder).complete for training in trainings)
     workers = choose_workers(configs[REFERENCE], len(corpus.labels), unfinished, jobs, announce)
-    done: dict[str, list[TrainedRun]] = {name: [] for name in configs}
-    for training, run in zip(trainings, do_all(trainings, workers, announce), strict=True):
-        done[training.config.model.name].append(run)
-    return [_compared(name, runs, corpus) for name, runs in done.items()]
+    runs_of, diverged = _train(trainings, workers, announce)
+    return Comparison([_compared(name, done, corpus) for name, done in runs_of.items()], diverged)
+
+
+def _train(
+    trainings: Sequence[Training], workers: Workers, announce: Announce
+) -> tuple[dict[str, list[TrainedRun]], dict[str, str]]:
+    """Return the runs of each system that did not diverge, and of the others what was found."""
+    diverged: dict[str, str] = {}
+    while True:
+        left = [training for training in trainings if training.config.model.name not in diverged]
+        try:
+            runs = do_all(left, workers, announce)  # those that are done are read
+        except DivergenceError as error:
+            if error.system in (None, REFERENCE):
+                raise
+            diverged[error.system] = str(error)
+            continue
+        done: dict[str, list[TrainedRun]] = {}
+        for training, run in zip(left, runs, strict=True):
+            done.setdefault(training.config.model.name, []).append(run)
+        return done, diverged
 
 
 def _experiments(

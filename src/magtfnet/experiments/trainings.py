@@ -51,7 +51,8 @@ class Training:
         try:
             return self._do(on_epoch, progress)
         except DivergenceError as error:
-            raise DivergenceError(f"{self.config.model.name}, {self.run.name}: {error}") from error
+            system = self.config.model.name
+            raise DivergenceError(f"{system}, {self.run.name}: {error}", system) from error
 
     def _do(self, on_epoch: OnEpoch, progress: Progress) -> TrainedRun:
         if self.config.model.name in CLASSICAL:
