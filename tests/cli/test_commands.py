@@ -336,7 +336,8 @@ def test_a_comparison_of_which_one_diverged_writes_the_others_and_says_so(cli, s
     )  # fmt: skip
     assert found.code == 1
     told = "loss became nan in epoch 1; lower training.learning_rate"
-    assert "left out: tim_net, fold_00_seed_0: the " in found.err and told in found.err
+    assert "left out: tim_net, fold_00_seed_0: the " in found.err
+    assert told in found.err
     text = (tmp_path / "out" / "compare.md").read_text()
     assert told in text
     assert "| magtf_net |" in text
