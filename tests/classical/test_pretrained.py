@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 
 from magtfnet import ConfigError, Waveform, load_config, protocols
@@ -9,7 +10,10 @@ from magtfnet.classical import create_classical
 from magtfnet.classical.encoders import PretrainedEncoder
 from magtfnet.classical.layer_cache import LayerCache
 from magtfnet.classical.masked_prediction import SPAN, masked_frames, others
+from magtfnet.config import AudioConfig, FeatureConfig
 from magtfnet.experiments.preparation import part_data, prepare_training
+from magtfnet.features import FeatureStore
+from magtfnet.features.store import Recording
 
 pytest.importorskip("transformers", reason="transformers is not installed (extra 'pretrained')")
 
@@ -74,6 +78,26 @@ def test_layers_are_computed_once_and_kept(checkpoints, training, monkeypatch):
         next(encoder.parameters()).add_(1.0)
     with pytest.raises(pytest.fail.Exception, match="computed again"):
         LayerCache(encoder, training.store).layers(training.recordings)
+
+
+def test_layers_are_of_recordings_as_they_are_prepared(checkpoints, tmp_path):
+    path = tmp_path / "two.wav"
+    left = np.random.default_rng(0).uniform(-0.5, 0.5, 8000)
+    soundfile.write(path, np.stack((left, left[::-1]), axis=1), 16_000)
+    encoder = PretrainedEncoder(str(checkpoints("wav2vec2")), download=False).eval()
+    found = []
+    for channels in ("first", "second"):
+        store = FeatureStore(tmp_path / "store", AudioConfig(channels=channels), FeatureConfig())
+        store.extract([Recording(path)])
+        found.append(LayerCache(encoder, store).layers([Recording(path)]))
+    assert not torch.allclose(*found)
+
+
+def test_layers_are_of_the_encoders_own_preparation(checkpoints):
+    encoder = PretrainedEncoder(str(checkpoints("wav2vec2")), download=False).eval()
+    before = encoder.fingerprint()
+    encoder.prepare.do_normalize = not encoder.prepare.do_normalize
+    assert encoder.fingerprint() != before
 
 
 def test_fine_tuning_leaves_the_convolutions_alone_and_changes_the_rest(checkpoints, training):

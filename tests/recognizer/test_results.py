@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from magtfnet import ResultsError, WorkerError
+from magtfnet import ResultsError, UnknownNameError, WorkerError
 from magtfnet.audio.finding import find_recordings
 from magtfnet.recognizer import many
 from magtfnet.recognizer.journal import Journal
@@ -216,6 +216,11 @@ def test_processes_run_only_some_pieces_ahead(monkeypatch):
     rows = list(many._in_order(submit, iter(files), ahead=6))
     assert [row["file"] for row in rows] == [str(path) for path in files]
     assert most == 6
+
+
+def test_a_model_that_cannot_be_loaded_is_named_by_processes_too(tmp_path):
+    with pytest.raises(UnknownNameError, match="unknown model 'nosuch', expected one of"):
+        list(many.predict_many("nosuch", [tmp_path / "a.wav"], jobs=2))
 
 
 def test_a_killed_process_is_named(graph_path, tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ from magtfnet.timeline.envelope import MOST, Envelope
 from magtfnet.timeline.labels import Labels
 from magtfnet.timeline.recent import Recent
 from magtfnet.timeline.speech import Speech, Stretch
+from magtfnet.timeline.tracker import Tracker
 
 
 def hear(probabilities, settings=TimelineSettings(), rate=1000, step=100):
@@ -21,7 +22,7 @@ def hear(probabilities, settings=TimelineSettings(), rate=1000, step=100):
 
 
 def test_speech_begins_high_and_ends_by_a_pause():
-    told = hear([0, 0.9, 0.4, 0.9, 0.1, 0.1, 0.1, 0])
+    told = hear([0, 0.9, 0.4, 0.9, 0.1, 0.1, 0.1, 0], TimelineSettings(min_speech=0.1))
     assert told[0] is None
     assert told[1] == Stretch(0, 200)  # the pad of 0.1 s before the chunk from 100
     assert told[2] == Stretch(0, 300)  # 0.4 is below speech_on and above speech_off
@@ -31,8 +32,21 @@ def test_speech_begins_high_and_ends_by_a_pause():
 
 
 def test_what_is_too_short_is_passed_over():
-    assert hear([0, 0.9, 0.9, 0, 0, 0, 0])[-3:] == [None, None, None]
+    assert hear([0, 0.9, 0.9, 0, 0, 0, 0]) == [None] * 8
     assert hear([0, 0.9, 0.9, 0.9, 0, 0, 0])[-2] == Stretch(0, 400, 500)
+
+
+def test_nothing_is_told_of_what_is_passed_over():
+    """However long speech must last: here four times a window."""
+    settings = TimelineSettings(window=0.5, hop=0.5, min_speech=2)
+    tracker = Tracker(lambda pieces: np.array([[1.0, 0.0]]), ("a", "b"), settings)
+    probabilities = iter([0.9] * 31 + [0.0] * 156 + [0.9] * 94 + [0.0] * 31)  # 1 s, 5 s, 3 s, 1 s
+    tracker._voice = lambda chunk: next(probabilities)
+    events = tracker.push(np.zeros(312 * CHUNK, dtype=np.float32)) + tracker.finish()
+    (segment,) = segments(events)
+    assert segment.start == pytest.approx(187 * CHUNK / 16_000 - settings.pad)
+    assert segment.windows == len(events) - 1 == 6
+    assert min(event.start for event in events) == segment.start
 
 
 def test_the_end_of_the_stream_ends_speech():
@@ -42,7 +56,7 @@ def test_the_end_of_the_stream_ends_speech():
 
 
 def test_pads_do_not_overlap():
-    told = hear([0.9] * 3 + [0] * 3 + [0.9] * 3, TimelineSettings(pad=0.3))
+    told = hear([0.9] * 3 + [0] * 3 + [0.9] * 3, TimelineSettings(pad=0.3, min_speech=0.1))
     assert told[5] == Stretch(0, 300, 600)
     assert told[6] == Stretch(600, 700)  # and not from 300
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import struct
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -186,6 +187,16 @@ class Page(HTMLParser):
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
         self.links += [value for name, value in attrs if name in ("src", "href")]
+
+
+@pytest.mark.parametrize("count", [100, 4_600])
+def test_a_curve_has_no_pause_where_speech_has_none(count):
+    starts = [*range(count), *range(count + 60, count + 80)]  # a minute of silence
+    windows = [Window(k, k + 3.0, (0.7, 0.3), (0.7, 0.3), "joy") for k in starts]
+    page = FORMATS["html"].write(replace(made(), windows=tuple(windows), duration=count + 90.0))
+    for curve in re.findall(r'<path [^>]*d="([^"]+)"', page):
+        assert curve.count("M") == 2
+        assert curve.count("L") < 1_600
 
 
 def test_the_page_needs_nothing_beside_it(recognizer, path):

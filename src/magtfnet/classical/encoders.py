@@ -106,8 +106,8 @@ class PretrainedEncoder(nn.Module):
         return self.network(given.to(next(self.parameters()).device), output_hidden_states=True)
 
     def fingerprint(self) -> str:
-        """Return a digest of all weights, by which what they make can be kept."""
-        digest = hashlib.blake2b(digest_size=16)
+        """Return a digest of all weights and of what is done to samples first, by which what they make can be kept."""
+        digest = hashlib.blake2b(self.prepare.to_json_string().encode(), digest_size=16)
         for name, value in sorted(self.network.state_dict().items()):
             digest.update(name.encode())
             digest.update(value.detach().cpu().contiguous().numpy().tobytes())

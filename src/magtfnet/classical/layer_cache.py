@@ -10,13 +10,14 @@ from torch import Tensor
 from magtfnet.audio import read_audio
 from magtfnet.audio.prepare import prepare
 from magtfnet.classical.encoders import PretrainedEncoder
+from magtfnet.config import to_plain
 from magtfnet.features import FeatureStore
-from magtfnet.features.store import Recording
+from magtfnet.features.store import Recording, short_name
 from magtfnet.writing import whole_file
 
 
 class LayerCache:
-    """Means over time of all layers, by the encoder's weights and the recording's content.
+    """Means over time of all layers, by the encoder, the recording's content and how recordings are prepared.
 
     Args:
         encoder: in evaluation mode.
@@ -26,7 +27,8 @@ class LayerCache:
     def __init__(self, encoder: PretrainedEncoder, store: FeatureStore) -> None:
         self.encoder = encoder
         self.store = store
-        self.folder: Path = store.folder.parent / "layers" / encoder.fingerprint()
+        prepared = short_name(to_plain(store.audio))
+        self.folder: Path = store.folder.parent / "layers" / f"{encoder.fingerprint()}-{prepared}"
 
     @torch.no_grad()
     def layers(self, recordings: Sequence[Recording]) -> Tensor:

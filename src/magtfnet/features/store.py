@@ -13,7 +13,7 @@ import json
 import math
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -270,7 +270,12 @@ def configuration_key(audio: AudioConfig, features: FeatureConfig) -> str:
     }
     if features.functionals != "paper":
         parts["functionals"] = features.functionals
-    return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=8).hexdigest()
+    return short_name(parts)
+
+
+def short_name(settings: Mapping[str, Any]) -> str:
+    """Return a name for plain settings, another one for other settings."""
+    return hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
 Result = tuple[str, Extracted | None]

@@ -13,7 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from pathlib import Path
 
-from magtfnet.errors import WorkerError
+from magtfnet.errors import MagtfnetError, WorkerError
 from magtfnet.prediction import threshold
 from magtfnet.recognizer.recognizer import EmotionRecognizer
 from magtfnet.recognizer.result_rows import Row, as_row
@@ -86,16 +86,21 @@ def _rows(recognizer: EmotionRecognizer, files: Sequence[Path]) -> Iterator[Row]
         yield as_row(file, result)
 
 
-_recognizer: EmotionRecognizer | None = None  # of a worker process; set once, when it begins
+_recognizer: EmotionRecognizer | MagtfnetError | None = None  # of a worker process; set once, when it begins
 
 
 def _begin(model: str | os.PathLike[str] | None, unsure_below: float | None) -> None:
     global _recognizer
-    _recognizer = EmotionRecognizer.load(model, unsure_below=unsure_below)
+    try:
+        _recognizer = EmotionRecognizer.load(model, unsure_below=unsure_below)
+    except MagtfnetError as error:  # raised here it would end the process without a word to its parent
+        _recognizer = error
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
 
 
 def _work(files: list[Path]) -> list[Row]:
+    if isinstance(_recognizer, MagtfnetError):
+        raise _recognizer
     assert _recognizer is not None
     return list(_rows(_recognizer, files))

@@ -58,8 +58,7 @@ def _channel(timeline: Timeline, channel: int, colours: dict[str, str]) -> dict[
     scale = WIDTH / timeline.duration
     windows = [window for window in timeline.windows if window.channel == channel]
     step = -(-len(windows) // MOST_POINTS) or 1
-    shown = windows[::step]
-    runs = _runs(shown)
+    runs = [[*run[:-1:step], run[-1]] for run in _runs(windows)]
     curves = [
         {"colour": colours[name], "path": " ".join(_path(run, k, scale) for run in runs)}
         for k, name in enumerate(timeline.classes)

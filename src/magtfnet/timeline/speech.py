@@ -39,7 +39,7 @@ class Speech:
     def hear(self, probability: float, start: int, end: int) -> Stretch | None:
         """Take the probability of the samples from ``start`` to ``end``; return the stretch that they are in.
 
-        A stretch that a pause ends and that was too short is told by none.
+        A stretch is told from where it is long enough; one that never is, by none.
         """
         if self._begun is None:
             if probability < self.settings.speech_on:
@@ -48,7 +48,8 @@ class Speech:
         if probability >= self.settings.speech_off:
             self._heard = end
         if end - self._heard < self._min_silence:
-            return Stretch(self._start(), self._heard)
+            long_enough = self._heard - self._begun >= self._min_speech
+            return Stretch(self._start(), self._heard) if long_enough else None
         return self.close(self._heard + self._pad)
 
     def close(self, end: int) -> Stretch | None:

@@ -46,7 +46,8 @@ class Tracker:
         self._labels = Labels(classes, settings, channel, unsure_below)
         self._window = round(settings.window * SAMPLE_RATE)
         self._hop = round(settings.hop * SAMPLE_RATE)
-        self._recent = Recent(self._window + round(2 * settings.min_silence * SAMPLE_RATE) + 2 * CHUNK)
+        kept = settings.window + settings.min_speech + 2 * settings.min_silence
+        self._recent = Recent(round(kept * SAMPLE_RATE) + 2 * CHUNK)
         self._position = 0  # up to where voice activity is known
         self._next: int | None = None  # start of the next window in this stretch
         self._covered = 0  # end of the last window in this stretch
