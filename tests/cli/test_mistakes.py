@@ -101,6 +101,10 @@ def train(cli, synthetic_root, tmp_path):
             ["--model", "tim_net", "--set", "model.name=magtf_net"],
             ["--model tim_net and --set model.name=magtf_net differ"],
         ),
+        (
+            ["--folds", "5", "--set", "protocol.folds=3"],
+            ["--folds 5 and --set protocol.folds=3 differ"],
+        ),
         (["--seed", "-1"], ["Invalid value for '--seed'", "see 'magtfnet train --help'"]),
         (["--nonsense"], ["No such option: --nonsense", "see 'magtfnet train --help'"]),
     ],

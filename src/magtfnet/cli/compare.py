@@ -17,6 +17,7 @@ from magtfnet.cli.options import (
     Jobs,
     Labels,
     Only,
+    experiment,
     named_paths,
 )
 from magtfnet.cli.terminal import progress_bar, say, show
@@ -72,9 +73,7 @@ def compare(
     from magtfnet.corpora import load_corpus
     from magtfnet.experiments.run_directory import RunDirectory
 
-    named = {"protocol.name": protocol, "protocol.file": folds_file}
-    given = [f"{key}={str(value)!r}" for key, value in named.items() if value is not None]
-    settings = load_config(config, [*given, *(overrides or [])])
+    settings = experiment(config, overrides, {"--protocol": protocol, "--folds-file": folds_file})
     with_recipes = [load_config(file) for file in recipes or []]
     checkpoints = named_paths("--weights", weights or [])
     RunDirectory(out).refuse_if_there(resume=resume)

@@ -1,6 +1,6 @@
 """Arguments and options that several commands share."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +9,7 @@ import typer
 from magtfnet.errors import ConfigError
 
 if TYPE_CHECKING:
+    from magtfnet.config import ExperimentConfig
     from magtfnet.timeline import TimelineSettings
 
 CorpusName = Annotated[str, typer.Argument(help="A registered corpus; 'magtfnet corpora' lists them.")]
@@ -71,6 +72,47 @@ Smoothing = Annotated[
 Margin = Annotated[
     float, typer.Option("--margin", help="A label changes only where another is more probable by this much.")
 ]
+
+
+KEYS = {
+    "--model": "model.name",
+    "--protocol": "protocol.name",
+    "--folds": "protocol.folds",
+    "--folds-file": "protocol.file",
+    "--precision": "training.precision",
+}
+"""What options set of a configuration."""
+
+
+def experiment(
+    file: Path | None, overrides: Sequence[str] | None, options: Mapping[str, object]
+) -> "ExperimentConfig":
+    """Return the configuration of a file, changed by ``--set`` and by options, where they are given.
+
+    Args:
+        file: TOML; the paper's recipe without it.
+        overrides: ``section.key=value``.
+        options: some of ``KEYS``, None where one is not given.
+
+    Raises:
+        ConfigError: as ``load_config``; or an option that ``--set`` contradicts.
+    """
+    from magtfnet.config import changed, load_config, to_plain
+
+    settings = load_config(file, overrides or [])
+    set_keys = {override.partition("=")[0].strip() for override in overrides or []}
+    named: dict[str, object] = {}
+    for option, value in options.items():
+        if value is None:
+            continue
+        section, name = KEYS[option].split(".")
+        named[KEYS[option]] = wanted = value if isinstance(value, int) else str(value)
+        taken = to_plain(settings)[section].get(name)
+        if KEYS[option] in set_keys and taken != wanted:
+            raise ConfigError(
+                f"{option} {wanted} and --set {section}.{name}={taken} differ; give one of them"
+            )
+    return changed(settings, named)
 
 
 def timeline_settings(**values: float) -> "TimelineSettings":

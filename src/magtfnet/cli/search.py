@@ -17,6 +17,7 @@ from magtfnet.cli.options import (
     Labels,
     Only,
     Overrides,
+    experiment,
 )
 from magtfnet.cli.terminal import progress_bar, say, show
 
@@ -67,12 +68,10 @@ def search(
     cache: Cache = None,
 ) -> None:
     """Search for a configuration by validation WA, and write the best as a file for 'train --config'."""
-    from magtfnet.config import load_config
     from magtfnet.corpora import load_corpus
     from magtfnet.experiments.run_directory import RunDirectory
 
-    named = [] if protocol is None else [f"protocol.name={protocol}"]
-    settings = load_config(config, [*named, *(overrides or [])])
+    settings = experiment(config, overrides, {"--protocol": protocol})
     RunDirectory(out).refuse_if_there(resume=resume)
 
     from magtfnet.cli.announce import TerminalAnnounce

@@ -1,6 +1,5 @@
 """``magtfnet train CORPUS ROOT``: a protocol's folds, each trained, selected on validation, tested once."""
 
-import json
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,9 +19,9 @@ from magtfnet.cli.options import (
     Labels,
     Only,
     Overrides,
+    experiment,
 )
 from magtfnet.cli.terminal import progress_bar, say, show
-from magtfnet.errors import ConfigError
 
 if TYPE_CHECKING:
     from magtfnet.config import ExperimentConfig
@@ -69,22 +68,18 @@ def train(
     cache: Cache = None,
 ) -> None:
     """Train and evaluate a model under a protocol; every fold and seed is a run of its own."""
-    from magtfnet.config import load_config
     from magtfnet.corpora import load_corpus
     from magtfnet.corpora.protocols import refuse_unused
     from magtfnet.experiments.run_directory import RunDirectory
 
-    named = {
-        "protocol.name": protocol,
-        "protocol.folds": folds,
-        "protocol.file": folds_file,
-        "model.name": model,
-        "training.precision": precision,
+    given = {
+        "--protocol": protocol,
+        "--folds": folds,
+        "--folds-file": folds_file,
+        "--model": model,
+        "--precision": precision,
     }
-    given = [f"{key}={_toml(value)}" for key, value in named.items() if value is not None]
-    settings = load_config(config, [*given, *(overrides or [])])
-    _refuse_two("model", model, settings.model.name)
-    _refuse_two("protocol", protocol, settings.protocol.name)
+    settings = experiment(config, overrides, given)
     options = {"folds": folds, "file": folds_file}
     refuse_unused(settings.protocol.name, [name for name, value in options.items() if value is not None])
     run_dir = run_dir or _default_run_dir(corpus, settings, seed, seeds, fold)
@@ -128,17 +123,6 @@ def _show(done: "dict[str, TrainedRun]", run_dir: Path) -> None:
     if all((run.folder / "bundle").exists() for run in done.values()):  # classical systems have none
         show(bundles)
     show(f"report: {run_dir / 'report.html'}")
-
-
-def _refuse_two(option: str, given: str | None, taken: str) -> None:
-    """Refuse an option that ``--set`` overrules."""
-    if given not in (None, taken):
-        raise ConfigError(f"--{option} {given} and --set {option}.name={taken} differ; give one of them")
-
-
-def _toml(value: object) -> str:
-    """Return a value as TOML has it: a JSON string is one too, but for what it escapes by halves."""
-    return json.dumps(value if isinstance(value, int) else str(value), ensure_ascii=False)
 
 
 def _default_run_dir(
