@@ -7,10 +7,11 @@ import torch
 
 from magtfnet import ConfigError, Waveform, load_config, protocols
 from magtfnet.classical import create_classical
-from magtfnet.classical.encoders import PretrainedEncoder
+from magtfnet.classical.encoders import RATE, PretrainedEncoder
 from magtfnet.classical.layer_cache import LayerCache
 from magtfnet.classical.masked_prediction import SPAN, masked_frames, others
 from magtfnet.config import AudioConfig, FeatureConfig
+from magtfnet.experiments import classical_run
 from magtfnet.experiments.preparation import part_data, prepare_training
 from magtfnet.features import FeatureStore
 from magtfnet.features.store import Recording
@@ -98,6 +99,33 @@ def test_layers_are_of_the_encoders_own_preparation(checkpoints):
     before = encoder.fingerprint()
     encoder.prepare.do_normalize = not encoder.prepare.do_normalize
     assert encoder.fingerprint() != before
+
+
+@pytest.mark.parametrize("name", ["wav2vec2_frozen", "wav2vec2"])
+def test_the_cost_of_a_prediction_is_that_of_the_encoder_alone(
+    name, checkpoints, training, monkeypatch, synthetic
+):
+    system = create_classical(name, weights=str(checkpoints("wav2vec2")), epochs=1)
+    system.fit(training, training, 3, 0)
+    seconds, heard = [0.0], []
+    monkeypatch.setattr(classical_run.time, "process_time", lambda: seconds[0])
+
+    def front_end(*arguments):
+        seconds[0] += 1000
+        return extract(*arguments)
+
+    def means(encoder, waveform, *rest):
+        heard.append(len(waveform.samples) / RATE)
+        seconds[0] += heard[-1] / 4
+        return asked(encoder, waveform, *rest)
+
+    extract, asked = FeatureStore.extract, PretrainedEncoder._means
+    monkeypatch.setattr(FeatureStore, "extract", front_end)
+    monkeypatch.setattr(PretrainedEncoder, "_means", means)
+    utterances = list(synthetic)[:3]
+    cost = classical_run.cost_of_prediction(system, training.store, utterances, synthetic.labels)
+    assert len(heard) == 3, "nothing was kept from before"
+    assert cost == pytest.approx(0.25, rel=0.05)
 
 
 def test_fine_tuning_leaves_the_convolutions_alone_and_changes_the_rest(checkpoints, training):

@@ -19,5 +19,7 @@ def test_an_option_is_above_the_file_and_beside_the_same_setting(tmp_path):
 
 
 def test_an_option_that_a_setting_contradicts_is_refused():
-    with pytest.raises(ConfigError, match=r"--protocol a and --set protocol\.name=b differ; give one of them"):
+    with pytest.raises(
+        ConfigError, match=r"--protocol a and --set protocol\.name=b differ; give one of them"
+    ):
         experiment(None, ["protocol.name=b"], {"--protocol": "a"})

@@ -77,7 +77,8 @@ def test_what_is_written(grid, synthetic):
 def test_going_on_with_a_finished_grid_does_nothing(grid, synthetic, feature_cache, monkeypatch):
     trials, folder = grid
     monkeypatch.setattr(searching, "learn", None)
-    again = search(synthetic, folder, CONFIG, SearchPlan(SPACE), resume=True, cache=feature_cache, jobs=1)
+    monkeypatch.setattr("magtfnet.experiments.trainings.best_workers", lambda *a: pytest.fail("tried"))
+    again = search(synthetic, folder, CONFIG, SearchPlan(SPACE), resume=True, cache=feature_cache)
     assert [trial.number for trial in again] == [trial.number for trial in trials]
 
 

@@ -46,7 +46,8 @@ def test_before_the_temperature_is_known_where_each_run_has_one(past, trained, t
 
 
 def test_temperatures_of_several_runs_are_known_by_their_names(trained, tmp_path):
-    shutil.copy(trained.folder / "config.toml", tmp_path)
+    for name in ("config.toml", "environment.json"):
+        shutil.copy(trained.folder / name, tmp_path)
     header, *rows = (trained.folder / "predictions.csv").read_text().splitlines()
     run = next(iter(EvaluationReport.from_predictions(trained.folder / "predictions.csv").rows)).run
     names = ("fold_01_seed_0", "fold_00_seed_0")  # in another order than their folders
@@ -146,7 +147,10 @@ def test_results_that_do_not_fit_are_refused(past, synthetic, trained, tmp_path)
         RunDirectoryError, match=f"of 1 utterances that the corpus has not, such as {missing};"
     ):
         ship(fewer, [past])
-    for name in ("config.toml", "predictions.csv", "history.csv"):
+    part = replace(past, utterances=len(synthetic) - 1)
+    with pytest.raises(RunDirectoryError, match=r"of 47 utterances, the corpus has 48; name the same copy"):
+        ship(synthetic, [part])
+    for name in ("config.toml", "environment.json", "predictions.csv", "history.csv"):
         shutil.copytree(trained.folder, tmp_path / name)
         (tmp_path / name / name).unlink()
         with pytest.raises(RunDirectoryError, match=r"no finished results .*; name a run directory"):

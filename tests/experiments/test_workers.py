@@ -168,6 +168,15 @@ def test_a_trial_takes_steps():
     assert steps_a_second(Workers(2, 1), CONFIG, 3) > 0
 
 
+@pytest.mark.parametrize("name", ["fisher_discriminant", "functionals_gbm"])
+def test_what_takes_no_steps_is_not_tried_and_needs_no_gpu(name, monkeypatch):
+    monkeypatch.setattr(trainings, "choose_device", lambda name: torch.device("cuda"))
+    monkeypatch.setattr(trainings, "best_workers", lambda *arguments: pytest.fail("tried"))
+    monkeypatch.setattr(trainings, "cores", lambda: 3)
+    config = load_config(overrides=[f"model.name={name}"])
+    assert choose_workers(config, 3, 5, None, Announce()).processes == 3
+
+
 def test_a_gpu_is_not_shared_unless_asked(monkeypatch):
     monkeypatch.setattr(trainings, "choose_device", lambda name: torch.device("cuda"))
     assert choose_workers(CONFIG, 3, 5, None, Announce()).processes == 1

@@ -88,6 +88,17 @@ def test_names_and_paths(trained, graph_path, own_models, monkeypatch):
         EmotionRecognizer.load()
 
 
+def test_a_folder_of_another_kind_hides_no_model(trained, own_models, tmp_path, monkeypatch):
+    """``fetch emodb`` makes a folder of that name where one stands."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "emodb").mkdir()
+    assert find_model("emodb") == SHIPPED / "emodb"
+    shutil.copytree(trained.folder / "bundle", tmp_path / "emodb", dirs_exist_ok=True)
+    assert str(find_model("emodb")) == "emodb"
+    shutil.copytree(trained.folder / "bundle", own_models / "my.v2")
+    assert find_model("my.v2") == own_models / "my.v2"
+
+
 def test_models_are_listed(cli, trained, own_models, tmp_path):
     done = cli("models")
     assert done.code == 0

@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import shutil
 
 import numpy as np
 import pytest
@@ -287,12 +288,13 @@ def test_two_models_of_one_name_are_refused():
         Models([served, served])
 
 
-def test_models_are_loaded_by_name_and_path(graph_path, trained):
+def test_models_are_loaded_by_name_and_path(graph_path, trained, tmp_path):
     models = Models.load([str(graph_path), f"mine={graph_path}", "emodb"])
     assert models.names() == ["model", "mine", "emodb"]
     assert models[None].name == "model"
     assert models["mine"].about["classes"] == ["anger", "neutral", "sadness"]
     assert Models.load([]).names() == ["emodb"]
+    assert Models.load([str(shutil.copy(graph_path, tmp_path / "lr=0.01.onnx"))]).names() == ["lr=0.01"]
     with pytest.raises(ProblemError, match="expected one of emodb, mine, model"):
         models[str(graph_path)]
 

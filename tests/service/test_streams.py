@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import logging
 import threading
 from socket import SHUT_RDWR
 
@@ -217,7 +218,7 @@ def test_who_goes_leaves_nothing_behind(service, talk):
     assert service.state.work.streams == 0
 
 
-def test_a_mistake_of_ours_ends_one_stream(talk):
+def test_a_mistake_of_ours_ends_one_stream(talk, caplog):
     class Broken(LoudnessEngine):
         def probabilities(self, waveforms):
             raise RuntimeError("broken")
@@ -228,6 +229,9 @@ def test_a_mistake_of_ours_ends_one_stream(talk):
         _, code, reason = events_of(socket)
         assert (code, reason) == (1011, "a mistake of the service")
         assert service.client.get("/healthz").status_code == 200
+        assert 'magtfnet_problems_total{kind="internal"} 1.0' in service.client.get("/metrics").text
+    (mistake,) = [record for record in caplog.records if record.event == "mistake"]
+    assert mistake.levelno == logging.ERROR
 
 
 def test_the_service_being_stopped_tells_what_was_open_and_says_why(talk):

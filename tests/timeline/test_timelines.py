@@ -153,8 +153,8 @@ def test_every_file_says_what_is_not_sure():
     doubtful = replace(made(), segments=tuple(replace(s, sure=s.channel == 0) for s in made().segments))
     assert [s["sure"] for s in json.loads(FORMATS["json"].write(doubtful))["segments"]] == [True, False]
     assert [row["sure"] for row in csv.DictReader(io.StringIO(FORMATS["csv"].write(doubtful)))] == [
-        "True",
-        "False",
+        "true",
+        "false",
     ]
     for name, sure, unsure in (
         ("textgrid", 'text = "joy"\n', '& d (not sure)"\n'),
@@ -229,6 +229,9 @@ def test_the_command_prints_and_writes(cli, graph_path, path, tmp_path):
     assert unsure.out == "".join(f"{line}\tnot sure\n" for line in printed.out.splitlines())
     values = json.loads(cli("timeline", path, "--model", graph_path, "--json").out)
     assert values[0]["segments"] == found.to_dict()["segments"]
+    both = cli("timeline", path, "--model", graph_path, "--json", "--out", tmp_path / "out")
+    assert (both.code, both.out) == (2, "")
+    assert "--json prints, --out writes files; give --out with --format json, or leave one away" in both.err
     every = [part for name in FORMATS for part in ("--format", name)]
     done = cli("timeline", path, "--model", graph_path, "--out", tmp_path / "out", *every)
     assert done.code == 0

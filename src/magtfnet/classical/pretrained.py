@@ -75,6 +75,8 @@ class Frozen(ClassicalSystem):
         config: which weights, and the head's training.
     """
 
+    uses_front_end = False
+
     def __init__(self, config: PretrainedConfig) -> None:
         self.config = config
         self.encoder = PretrainedEncoder(config.weights, download=config.download).eval()
@@ -120,6 +122,8 @@ class FineTuned(ClassicalSystem):
     Args:
         config: which weights, and the training.
     """
+
+    uses_front_end = False
 
     def __init__(self, config: PretrainedConfig) -> None:
         self.config = config

@@ -111,7 +111,9 @@ def main() -> None:
         _leave(_storage_message(error), 2)
     if code == INTERRUPTED:
         command = "".join(sys.argv[1:2])
-        resumable = command != "predict" or "--out" in sys.argv  # only a table of results is gone on with
+        resumable = command != "predict" or any(
+            word.split("=")[0] == "--out" for word in sys.argv
+        )  # only a table of results is gone on with
         hint = GOES_ON.get(command, "") if resumable else ""
         _leave(f"interrupted{hint}", INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from magtfnet.cli.options import MAX_SEED, AllowIncomplete, Cache, CorpusName, CorpusRoot, Labels
+from magtfnet.cli.options import MAX_SEED, AllowIncomplete, Cache, CorpusName, CorpusRoot, Labels, Only
 from magtfnet.cli.terminal import progress_bar, say, show
 from magtfnet.cli.train import Precision
 from magtfnet.errors import BundleError
@@ -29,6 +29,7 @@ def ship(
         Precision, typer.Option(help="Of the large products in training.")
     ] = Precision.FLOAT32,
     labels: Labels = None,
+    only: Only = None,
     allow_incomplete: AllowIncomplete = False,
     cache: Cache = None,
 ) -> None:
@@ -40,7 +41,7 @@ def ship(
     from magtfnet.experiments.shipping import ship as train_and_export
 
     results = [PastResults.read(folder) for folder in scores]
-    copy = load_corpus(corpus, root, mapping=labels, allow_incomplete=allow_incomplete)
+    copy = load_corpus(corpus, root, mapping=labels, part=only, allow_incomplete=allow_incomplete)
     say(f"{len(copy)} utterances of {copy.name}, nothing held out; epochs: {fixed_epochs(results)}")
     with progress_bar() as progress:
         bundle = train_and_export(

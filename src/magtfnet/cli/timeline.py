@@ -48,6 +48,10 @@ def timeline(
     """
     if formats and out is None:
         raise TimelineError("--format writes files; name a folder for them with --out, or leave it away")
+    if as_json and out is not None:
+        raise TimelineError(
+            "--json prints, --out writes files; give --out with --format json, or leave one away"
+        )
     from magtfnet.cli.options import timeline_settings
     from magtfnet.recognizer import EmotionRecognizer
     from magtfnet.writing import write_whole
@@ -68,11 +72,11 @@ def timeline(
             path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, write(found))
             show(str(path))
-        if out is None and as_json:
+        if as_json:
             done.append(found.to_dict())
         elif out is None:
             _show(found)
-    if as_json and out is None:
+    if as_json:
         show(json.dumps(done, indent=2, ensure_ascii=False))
     if failed:
         say(f"magtfnet: {failed} of {len(calls)} recordings could not be used")

@@ -3,6 +3,7 @@
 Read from a run directory, or from what ``docs/results/`` keeps of one.
 """
 
+import json
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,12 +23,14 @@ class PastResults:
 
     Args:
         config: the experiment.
+        utterances: of the corpus, as it was read for it.
         reports: by the run's name.
         best_epochs: of each run, by validation WA and then loss, as the trainer chooses.
         temperatures: what the logits were divided by, by the run's name, where the model was solved for with one.
     """
 
     config: ExperimentConfig
+    utterances: int
     reports: AggregateReport
     best_epochs: tuple[int, ...]
     temperatures: Mapping[str, float] = field(default_factory=dict)
@@ -41,6 +44,8 @@ class PastResults:
         """
         try:
             config = load_config(folder / "config.toml")
+            facts = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
+            utterances = int(facts["utterances"])
             pooled = EvaluationReport.from_predictions(folder / "predictions.csv")
             names = dict.fromkeys(row.run for row in pooled.rows)
             runs = {name: [row for row in pooled.rows if row.run == name] for name in names}
@@ -60,7 +65,7 @@ class PastResults:
             raise RunDirectoryError(
                 f"{folder}: no finished results ({error}); name a run directory"
             ) from error
-        return cls(config, AggregateReport(reports), tuple(epochs), temperatures)
+        return cls(config, utterances, AggregateReport(reports), tuple(epochs), temperatures)
 
     @property
     def protocol(self) -> str:

@@ -79,6 +79,15 @@ class DevelopmentParts:
     labels: LabelSet
 
 
+def learns_in_epochs(config: ExperimentConfig, num_classes: int) -> bool:
+    """Whether gradient steps train it: neither a classical system nor a model that is solved for."""
+    if config.model.name in CLASSICAL:
+        return False
+    with seeded(0):
+        model, _ = build(num_classes, config.audio, config.features, config.model)
+    return not model.solved
+
+
 def part_data(
     store: FeatureStore, utterances: Sequence[Utterance], labels: LabelSet, changes: Sequence[str] = ()
 ) -> TrainingData:

@@ -196,7 +196,8 @@ def search(
     directory.open(config, facts, resume=resume)
     with directory.alone():  # so what is marked as running there was killed
         _put_back_what_was_killed(_open(folder, wanted))
-        workers = choose_workers(config, len(corpus.labels), wanted.total, jobs, announce)
+        unfinished = wanted.total - len(ended(folder, wanted))
+        workers = choose_workers(config, len(corpus.labels), unfinished, jobs, announce)
         while (left := wanted.total - len(ended(folder, wanted))) > 0:
             begun = len(_open(folder, wanted).get_trials(deepcopy=False))
             trials = [SearchTrial(folder, config, wanted, parts, begun + more) for more in range(left)]

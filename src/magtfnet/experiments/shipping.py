@@ -53,7 +53,7 @@ def ship(
         progress: told how far the work is.
 
     Raises:
-        RunDirectoryError: the results are of unlike recipes or other classes.
+        RunDirectoryError: the results are of unlike recipes, or of another corpus or part of it.
         MagtfnetError: as ``train``; and as ``export``.
     """
     unsure_below = threshold(unsure_below)
@@ -90,6 +90,7 @@ def _provenance(corpus: Corpus, config: TrainingConfig, seed: int) -> dict[str, 
     known = environment()
     return {
         "corpus": corpus.name,
+        **({} if corpus.part is None else {"part": corpus.part}),
         "licence": corpus.info.licence,
         "language": corpus.info.language,
         "utterances": len(corpus),
@@ -121,6 +122,11 @@ def _recipe(corpus: Corpus, results: Sequence[PastResults], precision: str) -> E
             raise RunDirectoryError(
                 f"the results of {config.protocol.name} are of {len(strangers)} utterances that the corpus has not, "
                 f"such as {min(strangers)}; name results of this corpus"
+            )
+        if result.utterances != len(corpus):
+            raise RunDirectoryError(
+                f"the results of {config.protocol.name} are of {result.utterances} utterances, the corpus has "
+                f"{len(corpus)}; name the same copy, with the same --only and --labels"
             )
         if result.reports.pooled.classes != corpus.labels.classes:
             raise RunDirectoryError(

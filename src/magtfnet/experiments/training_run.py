@@ -94,9 +94,9 @@ def train(
     if store is None:
         utterances = [utterance for part in split.parts().values() for utterance in part]
         store = prepare_training(corpus, utterances, config, cache=cache, progress=progress)
-    device = choose_device(config.training.device)
     with seeded(seed):
         model, standardizer = build(len(corpus.labels), config.audio, config.features, config.model)
+    device = torch.device("cpu") if model.solved else choose_device(config.training.device)
     facts = run_facts(corpus, split, seed, store)
     is_new = directory.open(config, facts, resume=resume)
     if directory.complete:

@@ -11,7 +11,7 @@ from magtfnet.config import ExperimentConfig
 from magtfnet.corpora import Corpus, Split
 from magtfnet.errors import DivergenceError, RunDirectoryError
 from magtfnet.experiments.classical_run import train_classical
-from magtfnet.experiments.preparation import run_name
+from magtfnet.experiments.preparation import learns_in_epochs, run_name
 from magtfnet.experiments.training_run import TrainedRun, train
 from magtfnet.experiments.workers import Tell, Workers, best_workers, cores, share_cores, side_by_side
 from magtfnet.features import FeatureStore
@@ -127,11 +127,13 @@ def choose_workers(
         jobs: trainings side by side; None lets a short trial decide.
         announce: told that there is a trial.
     """
-    if trainings < 2 or jobs == 1 or (jobs is None and choose_device(config.training.device).type != "cpu"):
+    if trainings < 2 or jobs == 1:
         return Workers(1, torch.get_num_threads())
-    if jobs is None and config.model.name in CLASSICAL:
-        return share_cores(min(cores(), trainings))
     if jobs is None:
+        if not learns_in_epochs(config, num_classes):
+            return share_cores(min(cores(), trainings))
+        if choose_device(config.training.device).type != "cpu":
+            return Workers(1, torch.get_num_threads())
         announce.progress("trial of processes", 0, 1)
         return best_workers(config, num_classes, trainings)
     return share_cores(min(jobs, trainings))

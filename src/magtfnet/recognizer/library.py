@@ -59,10 +59,12 @@ def find_model(model: str | os.PathLike[str] | None = None) -> Path:
             )
         return known[DEFAULT]
     path = Path(model)
+    if str(model) in known and not (
+        is_bundle(path) or path.is_file()
+    ):  # a folder of another kind has its name
+        return known[str(model)]
     if path.exists() or len(path.parts) != 1 or path.suffix:
         return path
-    if path.name in known:
-        return known[path.name]
     raise UnknownNameError("model", str(model), known or ["the path of a bundle"])
 
 

@@ -36,7 +36,7 @@ def writer_for(path: Path) -> Callable[[Path, Iterable[Row], Sequence[str]], Non
 
 
 def write_csv(path: Path, rows: Iterable[Row], classes: Sequence[str]) -> None:
-    """Write a line a row: ``file, label, duration, p_<class>…, error``."""
+    """Write a line a row: ``file, label, sure, duration, p_<class>…, error``."""
     with (
         whole_file(path) as temporary,
         temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
@@ -57,7 +57,7 @@ def write_json_lines(path: Path, rows: Iterable[Row], classes: Sequence[str]) ->
 
 
 def write_parquet(path: Path, rows: Iterable[Row], classes: Sequence[str]) -> None:
-    """Write the columns of ``write_csv``, numbers as float64."""
+    """Write the columns of ``write_csv``, numbers as float64 and ``sure`` as a boolean."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from magtfnet.errors import ConfigError
@@ -80,7 +81,9 @@ class Models:
 
 def _load(text: str | None) -> Served:
     """Load what was given as a name, a path or ``NAME=PATH``; the model that comes with magtfnet for None."""
-    named, equals, path = (text or "").partition("=")
-    found = find_model(path if equals else text)
+    named, path = None, text
+    if text is not None and "=" in text and not Path(text).exists():  # a path may have the sign too
+        named, _, path = text.partition("=")
+    found = find_model(path)
     own = found.stem if found.suffix.lower() == ".onnx" else found.resolve().name
-    return Served(named if equals else own, EmotionRecognizer.load(found), describe(found))
+    return Served(own if named is None else named, EmotionRecognizer.load(found), describe(found))

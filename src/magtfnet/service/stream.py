@@ -6,6 +6,7 @@ is, no more is read from the client, so nothing piles up.
 
 import asyncio
 import json
+import logging
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -118,7 +119,8 @@ class Session:
             code, reason = GOING_AWAY, "the client has gone"
         except Exception as error:  # a mistake of ours ends this stream, no other
             code, reason = MISTAKE, "a mistake of the service"
-            log("mistake", request_id=self.socket.state.request_id, error=where(error))
+            self.state.metrics.problems.labels("internal").inc()
+            log("mistake", level=logging.ERROR, request_id=self.socket.state.request_id, error=where(error))
             if self.socket.application_state is WebSocketState.CONNECTED:
                 await self.socket.close(MISTAKE, reason)
         self.state.metrics.audio.labels("/v1/stream").inc(self.recognizer.seconds)

@@ -52,7 +52,7 @@ def to_csv(timeline: Timeline) -> str:
     writer.writerow(("start", "end", "channel", "label", "confidence", "windows", "sure"))
     for s in timeline.segments:
         times, confidence = (f"{s.start:.3f}", f"{s.end:.3f}"), f"{s.confidence:.4f}"
-        writer.writerow((*times, s.channel, s.label, confidence, s.windows, s.sure))
+        writer.writerow((*times, s.channel, s.label, confidence, s.windows, str(s.sure).lower()))
     return file.getvalue()
 
 
