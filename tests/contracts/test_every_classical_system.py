@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from magtfnet import ConfigError, UnknownNameError, load_config, protocols
-from magtfnet.classical import CLASSICAL, create_classical
+from magtfnet.classical import CLASSICAL, LEARN_FROM_COPIES, create_classical
 from magtfnet.experiments.preparation import part_data, prepare_training
+from magtfnet.training.batches import TrainingData
 from magtfnet.training.threads import threads
 
 SMALL = {
@@ -59,6 +60,14 @@ def test_probabilities_have_a_row_an_utterance_and_sum_to_one(fitted, parts):
     assert probabilities.shape == (len(parts["test"]), 3)
     assert (probabilities >= 0).all()
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-9)
+
+
+def test_who_learns_from_copies_says_so(fitted, parts, checkpoints, monkeypatch):
+    name, *_ = fitted
+    asked = []
+    monkeypatch.setattr(TrainingData, "copies", lambda data: asked.append(data) or [data])
+    create_classical(name, **small(name, checkpoints)).fit(parts["train"], parts["validation"], 3, SEED)
+    assert bool(asked) == (name in LEARN_FROM_COPIES)
 
 
 def test_what_was_chosen_is_plain_and_is_the_validation_score(fitted, parts):

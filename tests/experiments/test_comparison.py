@@ -176,6 +176,18 @@ def test_a_system_that_diverges_leaves_the_others_their_report(jobs, synthetic, 
     )
 
 
+def test_copies_are_for_those_that_learn_from_them(synthetic, tmp_path, feature_cache):
+    copies = CONFIG.training.model_copy(update={"copies": ("noise",)})
+    config, out = CONFIG.model_copy(update={"training": copies}), tmp_path / "out"
+    compare(synthetic, ["functionals_gbm"], out, config, fold=0, cache=feature_cache, jobs=1)
+    found = {
+        name: load_config(out / name / "fold_00_seed_0" / "config.toml")
+        for name in (REFERENCE, "functionals_gbm")
+    }
+    assert found[REFERENCE].training.copies == ("noise",)
+    assert found["functionals_gbm"].training.copies == ()
+
+
 def test_a_recipe_of_the_reference_is_refused(synthetic, tmp_path):
     with pytest.raises(ConfigError, match="give it with --config instead"):
         compare(synthetic, [], tmp_path / "out", CONFIG, recipes=[load_config()])

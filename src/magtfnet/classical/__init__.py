@@ -14,3 +14,6 @@ from magtfnet.classical import (  # noqa: F401  (importing a system registers it
 from magtfnet.classical.protocol import CLASSICAL as CLASSICAL
 from magtfnet.classical.protocol import ClassicalSystem as ClassicalSystem
 from magtfnet.classical.protocol import create_classical as create_classical
+
+LEARN_FROM_COPIES = ("functionals_kernel_ridge",)
+"""Those that ``training.copies`` changes anything for."""

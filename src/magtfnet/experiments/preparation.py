@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from magtfnet.classical import CLASSICAL, create_classical
+from magtfnet.classical import CLASSICAL, LEARN_FROM_COPIES, create_classical
 from magtfnet.config import ExperimentConfig
 from magtfnet.corpora import Corpus, Split, Utterance
-from magtfnet.errors import UnknownNameError
+from magtfnet.errors import ConfigError, UnknownNameError
 from magtfnet.experiments.scoring import recording_of
 from magtfnet.features import FeatureStore
 from magtfnet.features.store import default_cache
@@ -49,12 +49,17 @@ def check_settings(config: ExperimentConfig, num_classes: int) -> None:
 
     Raises:
         UnknownNameError: no such model.
-        ConfigError: the model or the front end refuses its configuration, or the device is not there.
+        ConfigError: the model or the front end refuses its configuration, the device is not there, or copies that the
+            system does not learn from.
     """
     choose_device(config.training.device)
     name = config.model.name
     if name in CLASSICAL:
         create_classical(name, **config.model.overrides)
+        if config.training.copies and not learns_from_copies(name):
+            raise ConfigError(
+                f"training.copies = {list(config.training.copies)}: {name} learns from no copies; leave them away"
+            )
         return
     if name not in MODELS:
         raise UnknownNameError("model", name, [*MODELS, *CLASSICAL])
@@ -77,6 +82,11 @@ class DevelopmentParts:
     train: Sequence[Utterance]
     validation: Sequence[Utterance]
     labels: LabelSet
+
+
+def learns_from_copies(name: str) -> bool:
+    """Whether ``training.copies`` changes anything for a model or classical system."""
+    return name not in CLASSICAL or name in LEARN_FROM_COPIES
 
 
 def learns_in_epochs(config: ExperimentConfig, num_classes: int) -> bool:
