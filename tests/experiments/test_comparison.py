@@ -11,6 +11,7 @@ from magtfnet import Bundle, ConfigError, DivergenceError, RunDirectoryError, Un
 from magtfnet.evaluation import AggregateReport, EvaluationReport
 from magtfnet.experiments.comparison import REFERENCE, compare, default_systems
 from magtfnet.experiments.comparison_report import report
+from magtfnet.experiments.preparation import check_settings
 
 CONFIG = load_config(
     None, [*TINY, "training.epochs=1", "training.batch_size=8", "protocol.name=speaker_independent_k_fold",
@@ -180,12 +181,13 @@ def test_copies_are_for_those_that_learn_from_them(synthetic, tmp_path, feature_
     copies = CONFIG.training.model_copy(update={"copies": ("noise",)})
     config, out = CONFIG.model_copy(update={"training": copies}), tmp_path / "out"
     compare(synthetic, ["functionals_gbm"], out, config, fold=0, cache=feature_cache, jobs=1)
-    found = {
-        name: load_config(out / name / "fold_00_seed_0" / "config.toml")
-        for name in (REFERENCE, "functionals_gbm")
-    }
-    assert found[REFERENCE].training.copies == ("noise",)
-    assert found["functionals_gbm"].training.copies == ()
+    for name, expected in ((REFERENCE, ("noise",)), ("functionals_gbm", ())):
+        assert load_config(out / name / "fold_00_seed_0" / "config.toml").training.copies == expected
+    alone = load_config(None, ["model.name=dnn_elm", 'training.copies=["noise"]'])
+    with pytest.raises(
+        ConfigError, match=r"training.copies = \['noise'\]: dnn_elm learns from no copies; leave"
+    ):
+        check_settings(alone, 3)
 
 
 def test_a_recipe_of_the_reference_is_refused(synthetic, tmp_path):

@@ -15,7 +15,7 @@ from magtfnet.corpora.duplicates import find_duplicates
 from magtfnet.errors import ConfigError, DivergenceError
 from magtfnet.evaluation import AggregateReport
 from magtfnet.experiments.cross_validation import plan
-from magtfnet.experiments.preparation import check_settings, learns_from_copies, prepare_training
+from magtfnet.experiments.preparation import check_settings, prepare_training, with_system
 from magtfnet.experiments.run_directory import RunDirectory
 from magtfnet.experiments.training_run import TrainedRun
 from magtfnet.experiments.trainings import Announce, Training, choose_workers, do_all, refuse_to_forget
@@ -207,11 +207,8 @@ def _experiments(
 
 
 def _of(name: str, config: ExperimentConfig, given: Mapping[str, str]) -> ExperimentConfig:
-    """Return the common experiment with another system; one that learns from no copies is asked for none."""
     overrides = config.model.overrides if name == REFERENCE else given
-    copies = config.training.copies if learns_from_copies(name) else ()
-    training = config.training.model_copy(update={"copies": copies})
-    return config.model_copy(update={"model": ModelConfig(name=name, **overrides), "training": training})
+    return with_system(config, ModelConfig(name=name, **overrides))
 
 
 def _on_the_same_folds(recipe: ExperimentConfig, config: ExperimentConfig) -> ExperimentConfig:

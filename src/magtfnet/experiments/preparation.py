@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from magtfnet.classical import CLASSICAL, LEARN_FROM_COPIES, create_classical
-from magtfnet.config import ExperimentConfig
+from magtfnet.config import ExperimentConfig, ModelConfig
 from magtfnet.corpora import Corpus, Split, Utterance
 from magtfnet.errors import ConfigError, UnknownNameError
 from magtfnet.experiments.scoring import recording_of
@@ -87,6 +87,13 @@ class DevelopmentParts:
 def learns_from_copies(name: str) -> bool:
     """Whether ``training.copies`` changes anything for a model or classical system."""
     return name not in CLASSICAL or name in LEARN_FROM_COPIES
+
+
+def with_system(config: ExperimentConfig, model: ModelConfig) -> ExperimentConfig:
+    """Return the same experiment with another system; one that learns from no copies is asked for none."""
+    copies = config.training.copies if learns_from_copies(model.name) else ()
+    training = config.training.model_copy(update={"copies": copies})
+    return config.model_copy(update={"model": model, "training": training})
 
 
 def learns_in_epochs(config: ExperimentConfig, num_classes: int) -> bool:

@@ -16,7 +16,7 @@ from magtfnet.errors import ConfigError, SplitError
 from magtfnet.evaluation import AggregateReport, EvaluationReport
 from magtfnet.experiments.cross_validation import plan
 from magtfnet.experiments.paper_tables import FULL, TABLES
-from magtfnet.experiments.preparation import check_settings, prepare_training
+from magtfnet.experiments.preparation import check_settings, prepare_training, with_system
 from magtfnet.experiments.run_directory import RunDirectory
 from magtfnet.experiments.trainings import (
     Announce,
@@ -220,7 +220,7 @@ def plan_studies(request: Request, config: ExperimentConfig) -> tuple[list[Plann
                 continue
             for model in [FULL] if protocol.name == PUBLISHED_FOLDS else request.models(name):
                 model_config = ModelConfig(name=model, **(config.model.overrides if model in OURS else {}))
-                experiment = settings.model_copy(update={"model": model_config})
+                experiment = with_system(settings, model_config)
                 studies.append(PlannedStudy(Study(name, protocol.name, model), experiment, runs))
     if not studies:
         raise SplitError("; ".join(f"{what}: {why}" for what, why in refused.items()))
