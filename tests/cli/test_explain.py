@@ -1,6 +1,7 @@
 """``magtfnet explain``: pages, JSON, exit codes, what is in the way."""
 
 import json
+import shutil
 
 import pytest
 
@@ -94,6 +95,22 @@ def test_a_corpus_explained_by_one_model(cli, trained, synthetic_root, tmp_path)
     assert page.count("<svg") == 4  # bands, descriptors, scales, neighbourhoods
 
 
+def test_a_corpus_of_ones_own_is_explained_by_its_mapping_file(cli, trained, synthetic, tmp_path):
+    for utterance in synthetic:
+        place = tmp_path / "own" / {"anger": "grimm"}.get(utterance.emotion, utterance.emotion)
+        place.mkdir(parents=True, exist_ok=True)
+        shutil.copy(utterance.path, place)
+    command = ("explain", trained.folder / "bundle", "--corpus", "folder", tmp_path / "own", "--per-emotion", 1,
+               "--method", "occlusion", "--out", tmp_path / "out")  # fmt: skip
+    refused = cli(*command)
+    assert refused.code == 2
+    assert "map it in a mapping file (--labels)" in refused.err
+    (tmp_path / "m.toml").write_text('[emotions]\ngrimm = "anger"\n')
+    done = cli(*command, "--labels", tmp_path / "m.toml")
+    assert done.code == 0, done.err
+    assert (tmp_path / "out" / "folder.html").exists()
+
+
 def test_models_of_several_seeds_are_compared(cli, trained, synthetic, synthetic_root, tmp_path, tiny_config):
     from magtfnet import protocols, train
 
@@ -116,6 +133,8 @@ def test_models_of_several_seeds_are_compared(cli, trained, synthetic, synthetic
         (["x.wav", "--corpus", "emodb", "."], "found both"),
         (["--corpus", "emodb", ".", "--check"], "--emotion and --check are of single recordings"),
         (["x.wav", "--per-emotion", "3"], "--per-emotion is of a corpus"),
+        (["x.wav", "--labels", "m.toml"], "--labels is of a corpus"),
+        (["x.wav", "--allow-incomplete"], "--allow-incomplete is of a corpus"),
     ],
 )
 def test_what_does_not_go_together(cli, trained, tmp_path, more, message):

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from magtfnet.cli.options import AsJson, Cache
+from magtfnet.cli.options import AllowIncomplete, AsJson, Cache, Labels, Only
 from magtfnet.cli.terminal import progress_bar, say, show
 from magtfnet.errors import ExplainError, MagtfnetError
 
 if TYPE_CHECKING:
+    from magtfnet.corpora import Corpus
     from magtfnet.explain import Explanation
     from magtfnet.recognizer import EmotionRecognizer
 
@@ -53,6 +54,9 @@ def explain(
             help="How players are weighed: shapley, with --corpus integrated_gradients, if not given."
         ),
     ] = None,
+    labels: Labels = None,
+    only: Only = None,
+    allow_incomplete: AllowIncomplete = False,
     as_json: AsJson = False,
     cache: Cache = None,
 ) -> None:
@@ -67,16 +71,29 @@ def explain(
         raise ExplainError(f"recordings or --corpus NAME ROOT, found {found}; give one of them")
     if corpus is not None and (emotion is not None or check):
         raise ExplainError("--emotion and --check are of single recordings; leave them away with --corpus")
-    if corpus is None and per_emotion is not None:
-        raise ExplainError("--per-emotion is of a corpus; leave it away")
-    if corpus is not None:
-        _explain_corpus(
-            bundle, corpus, out, per_emotion or 5, method or Method.INTEGRATED_GRADIENTS, cache, as_json
-        )
-    else:
+    if corpus is None:
+        of_a_corpus = {
+            "--per-emotion": per_emotion,
+            "--labels": labels,
+            "--only": only,
+            "--allow-incomplete": allow_incomplete or None,
+        }
+        for option, given in of_a_corpus.items():
+            if given is not None:
+                raise ExplainError(f"{option} is of a corpus; leave it away")
         _explain_files(
             bundle, files or [], out, emotion, method or Method.SHAPLEY, check=check, as_json=as_json
         )
+        return
+    name, root = corpus
+    page = out / f"{name}.html"
+    _refuse_there([page])
+    from magtfnet.corpora import load_corpus
+
+    copy = load_corpus(name, root, mapping=labels, part=only, allow_incomplete=allow_incomplete)
+    _explain_corpus(
+        bundle, copy, page, per_emotion or 5, method or Method.INTEGRATED_GRADIENTS, cache, as_json
+    )
 
 
 def _explain_files(
@@ -152,23 +169,19 @@ def _checked(recognizer: "EmotionRecognizer", explanation: "Explanation") -> dic
 
 def _explain_corpus(
     path: Path,
-    named: tuple[str, Path],
-    out: Path,
+    corpus: "Corpus",
+    page: Path,
     per_emotion: int,
     method: Method,
     cache: Path | None,
     as_json: bool,
 ) -> None:
-    page = out / f"{named[0]}.html"
-    _refuse_there([page])
-    from magtfnet.corpora import load_corpus
     from magtfnet.experiments.explaining import explain_corpus, find_bundles
     from magtfnet.explain.corpus_page import agreement_notes, corpus_page
     from magtfnet.recognizer import EmotionRecognizer
     from magtfnet.writing import write_whole
 
     recognizers = [EmotionRecognizer.load(folder) for folder in find_bundles(path).values()]
-    corpus = load_corpus(named[0], named[1], allow_incomplete=True)
     with progress_bar() as progress:
         found = explain_corpus(
             recognizers, corpus, per_emotion=per_emotion, method=method.value, cache=cache, progress=progress
@@ -178,7 +191,7 @@ def _explain_corpus(
         f"{len(recognizers)} model{'s' * (len(recognizers) > 1)}, {method.value.replace('_', ' ')}. "
         "± is the standard deviation over models. Models may have been trained on recordings explained here."
     )
-    out.mkdir(parents=True, exist_ok=True)
+    page.parent.mkdir(parents=True, exist_ok=True)
     write_whole(
         page,
         corpus_page(

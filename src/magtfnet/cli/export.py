@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from magtfnet.cli.options import AllowIncomplete, AsJson, BundlePath
+from magtfnet.cli.options import AllowIncomplete, AsJson, BundlePath, Labels, Only
 from magtfnet.cli.terminal import progress_bar, say, show, show_table
 from magtfnet.errors import ConfigError, ExportError
 
@@ -31,6 +31,8 @@ def export(
         tuple[str, Path] | None,
         typer.Option("--corpus", help="NAME ROOT of a corpus on which --int8 is compared with 32 bits."),
     ] = None,
+    labels: Labels = None,
+    only: Only = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
     allow_incomplete: AllowIncomplete = False,
     as_json: AsJson = False,
@@ -47,8 +49,9 @@ def export(
     from magtfnet.writing import whole_file
 
     loaded = Bundle.load(find_model(bundle))
-    copy = load_corpus(*corpus, allow_incomplete=allow_incomplete) if corpus is not None else None
-    comparison = None
+    copy = comparison = None
+    if corpus is not None:
+        copy = load_corpus(*corpus, mapping=labels, part=only, allow_incomplete=allow_incomplete)
     with progress_bar() as progress:
         plain = written = export_graph(loaded, progress)
         if int8:
