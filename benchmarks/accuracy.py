@@ -18,7 +18,6 @@ from sklearn.model_selection import GroupKFold, StratifiedKFold
 
 from benchmarks.inner import classes_of, first_training_part
 from benchmarks.pages import write_between
-from magtfnet.audio import read_audio
 from magtfnet.audio.augment import CHANGES
 from magtfnet.audio.prepare import prepare
 from magtfnet.classical.functionals_kernel_ridge import fit_kernel_ridge
@@ -133,9 +132,7 @@ def main(protocol_files: Path, corpora: Path) -> None:
 def _functionals(part: Sequence[Utterance], front_end: FrontEnd, change: str | None = None) -> Floats:
     rows = []
     for number, utterance in enumerate(part):
-        waveform = prepare(
-            read_audio(utterance.path, start=utterance.start, end=utterance.end), AudioConfig()
-        )
+        waveform = prepare(utterance.read(), AudioConfig())
         if change is not None:
             waveform = CHANGES[change](waveform, np.random.default_rng(number))
         rows.append(front_end.extract(waveform).functionals[0].double().numpy())

@@ -15,8 +15,6 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from magtfnet.audio import read_audio
-from magtfnet.audio.prepare import prepare
 from magtfnet.classical.protocol import (
     ClassicalSystem,
     Floats,
@@ -99,9 +97,7 @@ class EgemapsSvm(ClassicalSystem):
         )
         rows = []
         for recording in data.recordings:
-            waveform = prepare(
-                read_audio(recording.path, start=recording.start, end=recording.end), data.store.audio
-            )
+            waveform = data.store.waveform(recording)
             rows.append(smile.process_signal(waveform.samples.ravel(), waveform.sample_rate).to_numpy()[0])
         return np.nan_to_num(np.asarray(rows, dtype=np.float64))
 

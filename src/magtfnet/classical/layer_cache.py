@@ -7,8 +7,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from magtfnet.audio import read_audio
-from magtfnet.audio.prepare import prepare
 from magtfnet.classical.encoders import PretrainedEncoder
 from magtfnet.config import to_plain
 from magtfnet.features import FeatureStore
@@ -40,8 +38,7 @@ class LayerCache:
         file = self.folder / f"{self.store.content_key(recording)}.npy"
         if file.exists():
             return torch.from_numpy(np.load(file, allow_pickle=False))
-        waveform = read_audio(recording.path, start=recording.start, end=recording.end)
-        found: Tensor = self.encoder(prepare(waveform, self.store.audio, recording.path)).cpu()
+        found: Tensor = self.encoder(self.store.waveform(recording)).cpu()
         with whole_file(file) as temporary, temporary.open("wb") as opened:
             np.save(opened, found.numpy(), allow_pickle=False)
         return found

@@ -16,8 +16,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from magtfnet.audio import Waveform, read_audio
-from magtfnet.audio.prepare import prepare
+from magtfnet.audio import Waveform
 from magtfnet.classical.encoders import PretrainedEncoder
 from magtfnet.classical.layer_cache import LayerCache
 from magtfnet.classical.masked_prediction import go_on_pretraining, refuse_other_encoders
@@ -189,9 +188,7 @@ class FineTuned(ClassicalSystem):
 
 def _waveforms(data: TrainingData, indices: Sequence[int] | None = None) -> Iterator[Waveform]:
     for index in range(len(data)) if indices is None else indices:
-        recording = data.recordings[index]
-        waveform = read_audio(recording.path, start=recording.start, end=recording.end)
-        yield prepare(waveform, data.store.audio, recording.path)
+        yield data.store.waveform(data.recordings[index])
 
 
 def _step(optimizer: torch.optim.Optimizer, logits: Tensor, targets: Tensor) -> None:

@@ -75,14 +75,13 @@ def _train(corpus: "Corpus", work: Path, epochs: int) -> "TrainedRun":
 
 def _show(corpus: "Corpus", run: "TrainedRun") -> None:
     """Print the scores, one prediction, and where everything is."""
-    from magtfnet.audio import read_audio
     from magtfnet.cli.scores import show_report
     from magtfnet.recognizer import EmotionRecognizer
 
     show_report(run.report)
     tested = run.report.rows[0]
     utterance, bundle = corpus[tested.id], run.folder / "bundle"
-    waveform = read_audio(utterance.path, start=utterance.start, end=utterance.end)
+    waveform = utterance.read()
     prediction = EmotionRecognizer.load(bundle).predict(waveform)
     confidence = f"{100 * prediction.confidence:.0f} %"
     show(f"{utterance.path}: {prediction.label} ({confidence}), labelled {tested.emotion}")

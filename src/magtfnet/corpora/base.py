@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from magtfnet.audio import Waveform, read_audio
 from magtfnet.corpora.mapping import LabelMapping
 from magtfnet.corpora.sources import Source
 from magtfnet.labels import LabelSet
@@ -47,6 +48,14 @@ class Utterance:
     def __post_init__(self) -> None:
         if not isinstance(self.path, Path):
             object.__setattr__(self, "path", Path(self.path))
+
+    def read(self) -> Waveform:
+        """Return its samples as they are stored.
+
+        Raises:
+            AudioError: the recording cannot be used.
+        """
+        return read_audio(self.path, start=self.start, end=self.end)
 
 
 @dataclass(frozen=True)
@@ -219,6 +228,11 @@ class Corpus:
         name = self.name if self.part is None else f"{self.name}, {self.part}"
         official = "" if self.info.utterances is None else f" (official {self.info.utterances})"
         return f"{len(self)} utterances of {name}{official}"
+
+    @property
+    def summary(self) -> str:
+        """Its title, size and licence, as reports have them."""
+        return f"{self.info.title} ({len(self)} utterances, {self.info.licence})"
 
     def counts(self) -> dict[str, int]:
         """Return the number of utterances of each emotion, in alphabetical order."""

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from magtfnet.audio import Waveform, read_audio
+from magtfnet.audio import Waveform
 from magtfnet.audio.io import read_header
 from magtfnet.corpora.base import Utterance
 from magtfnet.corpora.folds import group_by
@@ -67,7 +67,7 @@ def content_digest(waveform: Waveform) -> str:
 
 
 def _digest(utterance: Utterance) -> str:
-    return content_digest(read_audio(utterance.path, start=utterance.start, end=utterance.end))
+    return content_digest(utterance.read())
 
 
 def _shape(utterance: Utterance) -> object:

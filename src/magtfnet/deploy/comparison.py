@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from magtfnet.audio import prepare, read_audio
+from magtfnet.audio import prepare
 from magtfnet.audio.waveform import Samples
 from magtfnet.corpora import Corpus, Utterance
 from magtfnet.errors import LabelError
@@ -63,7 +63,7 @@ def prepared(utterances: Sequence[Utterance], engine: OnnxEngine) -> list[Sample
     Raises:
         AudioError: the first recording that cannot be used.
     """
-    waveforms = (read_audio(u.path, start=u.start, end=u.end) for u in utterances)
+    waveforms = (utterance.read() for utterance in utterances)
     return [
         prepare(waveform, engine.audio, utterance.path).samples
         for utterance, waveform in zip(utterances, waveforms, strict=True)

@@ -6,12 +6,14 @@ without executing something.
 
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from magtfnet.classical import ClassicalSystem, create_classical
 from magtfnet.config import ExperimentConfig
 from magtfnet.corpora import Corpus, Split, Utterance
+from magtfnet.evaluation import EvaluationReport
 from magtfnet.evaluation.page import report_page
 from magtfnet.experiments.preparation import part_data, run_facts, run_name
 from magtfnet.experiments.run_directory import RunDirectory
@@ -61,16 +63,6 @@ def train_classical(
         probabilities = system.predict_proba(part_data(store, split.test, corpus.labels))
         report = report_of(split.test, list(map(tuple, probabilities.tolist())), corpus.labels, name)
         history = [{"epoch": 1, "validation_WA": float(chosen["validation_WA"]), "seconds": seconds}]
-        directory.write_history(history)
-        report.save_predictions(directory.path / "predictions.csv")
-        page_facts = {
-            "corpus": f"{corpus.info.title} ({len(corpus)} utterances, {corpus.info.licence})",
-            "protocol": split.describe(),
-            "system": f"{config.model.name}, {system.num_parameters:,} learnt numbers",
-            "chosen on validation": ", ".join(f"{key} {value}" for key, value in chosen.items()),
-        }
-        page = report_page(f"{config.model.name} on {corpus.name}", page_facts, {name: report})
-        directory.write_text("report.html", page)
         cost = {
             "chosen": chosen,
             "seconds": seconds,
@@ -82,9 +74,32 @@ def train_classical(
                 system, store, split.test[:TIMED], corpus.labels
             ),
         }
-        validation = {"validation_WA": chosen["validation_WA"]}
-        directory.write_metrics({"validation": validation, "test": report.to_dict(), "training": cost})
-        return TrainedRun(name, directory.path, report, history)
+        directory.write_history(history)
+        _write_results(directory, corpus, split, config.model.name, report, cost)
+    return TrainedRun(name, directory.path, report, history)
+
+
+def _write_results(
+    directory: RunDirectory,
+    corpus: Corpus,
+    split: Split,
+    system: str,
+    report: EvaluationReport,
+    cost: Mapping[str, Any],
+) -> None:
+    """Write predictions, page and, last, the metrics, which complete the run."""
+    report.save_predictions(directory.path / "predictions.csv")
+    facts = {
+        "corpus": corpus.summary,
+        "protocol": split.describe(),
+        "system": f"{system}, {cost['parameters']:,} learnt numbers",
+        "chosen on validation": ", ".join(f"{key} {value}" for key, value in cost["chosen"].items()),
+    }
+    directory.write_text(
+        "report.html", report_page(f"{system} on {corpus.name}", facts, {directory.path.name: report})
+    )
+    validation = {"validation_WA": cost["chosen"]["validation_WA"]}
+    directory.write_metrics({"validation": validation, "test": report.to_dict(), "training": cost})
 
 
 def cost_of_prediction(

@@ -7,10 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from magtfnet.audio import Waveform, read_audio
 from magtfnet.classical import CLASSICAL, pretrained
 from magtfnet.config import ExperimentConfig, ModelConfig
-from magtfnet.corpora import Corpus, Utterance
+from magtfnet.corpora import Corpus
 from magtfnet.corpora.duplicates import find_duplicates
 from magtfnet.errors import ConfigError, DivergenceError
 from magtfnet.evaluation import AggregateReport
@@ -21,6 +20,7 @@ from magtfnet.experiments.training_run import TrainedRun
 from magtfnet.experiments.trainings import Announce, Training, choose_workers, do_all, refuse_to_forget
 from magtfnet.experiments.workers import Workers
 from magtfnet.features import FeatureStore
+from magtfnet.models.cost import count_parameters
 from magtfnet.recognizer import EmotionRecognizer
 
 REFERENCE = "magtf_net"
@@ -237,16 +237,12 @@ def _compared(name: str, runs: Sequence[TrainedRun], corpus: Corpus) -> Compared
             cost["cpu_seconds_per_second_of_speech"],
         )
     bundle = runs[0].bundle
-    parameters = sum(parameter.numel() for parameter in bundle.model.parameters())
+    parameters = count_parameters(bundle.model)
     kept = sum(file.stat().st_size for file in (runs[0].folder / "bundle").iterdir())
     recognizer = EmotionRecognizer(bundle)
     tested = [corpus[row.id] for row in runs[0].report.rows[:TIMED]]
-    recognizer.predict(_heard(tested[0]))  # the first sets everything up
+    recognizer.predict(tested[0].read())  # the first sets everything up
     start = time.process_time()
-    predicted = [recognizer.predict(_heard(utterance)) for utterance in tested]
+    predicted = [recognizer.predict(utterance.read()) for utterance in tested]
     cpu = (time.process_time() - start) / sum(prediction.duration for prediction in predicted)
     return Compared(name, report, parameters, kept, seconds, cpu)
-
-
-def _heard(utterance: Utterance) -> Waveform:
-    return read_audio(utterance.path, start=utterance.start, end=utterance.end)

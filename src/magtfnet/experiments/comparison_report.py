@@ -61,7 +61,7 @@ def report(
         for system in ranked
     ]
     facts = {
-        "corpus": f"{corpus.info.title} ({len(corpus)} utterances, {corpus.info.licence})",
+        "corpus": corpus.summary,
         "protocol": f"{protocol}, {len(reports[REFERENCE].runs)} runs a system",
     }
     sections = [

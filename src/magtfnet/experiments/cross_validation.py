@@ -99,7 +99,7 @@ def _write_pooled(
     together = AggregateReport({name: run.report for name, run in done.items()})
     together.pooled.save_predictions(directory.path / "predictions.csv")
     facts = {
-        "corpus": f"{corpus.info.title} ({len(corpus)} utterances, {corpus.info.licence})",
+        "corpus": corpus.summary,
         "protocol": f"{config.protocol.name}, {len(done)} runs",
         "model": config.model.name,
     }

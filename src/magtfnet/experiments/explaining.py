@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from magtfnet.audio import read_audio
 from magtfnet.corpora import Corpus, Utterance
 from magtfnet.errors import BundleError, ExplainError, LabelError, MagtfnetError
 from magtfnet.experiments.scoring import recording_of
@@ -115,7 +114,7 @@ def explain_corpus(
             label = labels.classes[labels.index(emotion)]
             explained[emotion].append([])
             for utterance in utterances:
-                waveform = read_audio(utterance.path, start=utterance.start, end=utterance.end)
+                waveform = utterance.read()
                 try:
                     explanation = recognizer.explain(waveform, label=label, method=method)
                 except MagtfnetError as error:

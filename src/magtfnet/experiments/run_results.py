@@ -11,6 +11,7 @@ from magtfnet.experiments.preparation import run_name
 from magtfnet.experiments.run_directory import RunDirectory
 from magtfnet.memory import peak_memory_mib
 from magtfnet.models import Model
+from magtfnet.models.cost import count_parameters
 from magtfnet.recognizer import Bundle
 from magtfnet.training import FitResult
 
@@ -39,7 +40,7 @@ def write_results(
         "weights": _origin(bundle.model, result),
         "trained on": f"{bundle.provenance['device']}, magtfnet {bundle.provenance['versions']['magtfnet']}",
     }
-    parameters = sum(parameter.numel() for parameter in bundle.model.parameters())
+    parameters = count_parameters(bundle.model)
     name = bundle.model_config.name
     card = model_card(name, parameters, corpus.info, split, report, facts)
     scores = {
@@ -47,7 +48,7 @@ def write_results(
         "test": report.to_dict(),
     }
     page_facts = {
-        "corpus": f"{corpus.info.title} ({len(corpus)} utterances, {corpus.info.licence})",
+        "corpus": corpus.summary,
         "protocol": split.describe(),
         "model": f"{name}, {parameters:,} parameters",
         **{key: str(value) for key, value in facts.items()},

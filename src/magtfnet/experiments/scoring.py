@@ -117,7 +117,7 @@ def write_evaluation(out: Path, bundle: Bundle, corpus: Corpus, result: Evaluati
     """Write ``predictions.csv``, ``metrics.json`` and ``report.html`` of an evaluation to a new folder."""
     facts = {
         "bundle": f"{bundle.model_config.name}, trained on {bundle.provenance.get('corpus', 'a corpus not named')}",
-        "corpus": f"{corpus.info.title} ({len(corpus)} utterances, {corpus.info.licence})",
+        "corpus": corpus.summary,
         "not scored": ", ".join(f"{count} of {name}" for name, count in result.unknown.items()) or "none",
     }
     if note := heard_before(bundle, corpus):

@@ -13,6 +13,7 @@ from magtfnet.evaluation.calibration import (
 )
 from magtfnet.evaluation.wording import percent, percent_range
 from magtfnet.experiments.past_results import PastResults
+from magtfnet.models.cost import count_parameters
 from magtfnet.prediction import UNSURE_BELOW
 from magtfnet.recognizer.bundle import Bundle
 
@@ -38,7 +39,7 @@ def shipped_card(bundle: Bundle, corpus: Corpus, results: Sequence[PastResults],
     return ENVIRONMENT.get_template("shipped_card.md").render(
         model=bundle.model_config.name,
         corpus=corpus.info,
-        parameters=sum(parameter.numel() for parameter in bundle.model.parameters()),
+        parameters=count_parameters(bundle.model),
         classes=", ".join(bundle.labels.classes),
         names=bundle.labels.classes,
         facts=bundle.provenance,

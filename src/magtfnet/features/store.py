@@ -26,6 +26,7 @@ import torch
 from filelock import FileLock
 from torch import Tensor
 
+from magtfnet.audio import Waveform, read_audio
 from magtfnet.audio.augment import CHANGES
 from magtfnet.audio.io import decode, read_bytes
 from magtfnet.audio.prepare import prepare
@@ -112,6 +113,15 @@ class FeatureStore:
         """Return log-Mel (T, M) and descriptors (T, L) of a recording that was extracted."""
         batch = self.batch([recording])
         return batch.log_mel[0].numpy(), batch.lld[0].numpy()
+
+    def waveform(self, recording: Recording) -> Waveform:
+        """Return a recording as features are made of it, before any change; for what hears by itself.
+
+        Raises:
+            AudioError: it cannot be used.
+        """
+        waveform = read_audio(recording.path, start=recording.start, end=recording.end)
+        return prepare(waveform, self.audio, recording.path)
 
     def content_key(self, recording: Recording) -> str:
         """Return the key of the content of a recording that was extracted."""

@@ -63,6 +63,12 @@ def test_a_temporal_block_is_causal_and_gates_its_input():
     )
 
 
+def test_tim_net_has_no_more_cepstra_than_bands():
+    with pytest.raises(ConfigError, match="num_cepstra 39 must be at most the 26 bands; lower it"):
+        create_model("tim_net", num_classes=3, n_mels=26)
+    create_model("tim_net", num_classes=3, n_mels=26, num_cepstra=26)
+
+
 def test_tim_net_reads_both_ways_and_fuses_its_spans():
     torch.manual_seed(0)
     model = create_model("tim_net", num_classes=3).eval()

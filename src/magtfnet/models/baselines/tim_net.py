@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from magtfnet.config import Settings, validated
+from magtfnet.errors import ConfigError
 from magtfnet.models.blocks.blstm import reverse
 from magtfnet.models.blocks.cosines import cosines
 from magtfnet.models.blocks.real_batch_norm import RealBatchNorm
@@ -112,5 +113,14 @@ class TIMNet(Model):
 
 @register_model
 def tim_net(**overrides: Any) -> TIMNet:
-    """Build TIM-Net as its paper has it for EMO-DB."""
-    return TIMNet(validated(TIMNetConfig, overrides, prefix="model."))
+    """Build TIM-Net as its paper has it for EMO-DB.
+
+    Raises:
+        ConfigError: an unknown key, a refused value, or more cepstra than bands.
+    """
+    config = validated(TIMNetConfig, overrides, prefix="model.")
+    if config.num_cepstra > config.n_mels:
+        raise ConfigError(
+            f"configuration model: num_cepstra {config.num_cepstra} must be at most the {config.n_mels} bands; lower it"
+        )
+    return TIMNet(config)
