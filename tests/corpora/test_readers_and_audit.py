@@ -116,6 +116,13 @@ def test_table_with_everything(table):
     assert (third.id, third.speaker, third.start) == ("audio/b.wav", None, None)
 
 
+def test_table_with_blanks_behind_commas(table):
+    first, second = load_corpus(
+        "table", table("path, emotion, speaker\naudio/a.wav, angry, 01\naudio/b.wav, sad, 02\n")
+    )
+    assert (first.emotion, first.speaker, second.emotion, second.speaker) == ("anger", "01", "sadness", "02")
+
+
 def test_table_with_a_comma_too_many_and_patterns(table, tmp_path):
     file = table("path,emotion\naudio/a.wav,sad,\naudio/b.wav,angry,\n")
     with pytest.raises(CorpusError, match=r"not a table that can be read .*does not match length of data"):

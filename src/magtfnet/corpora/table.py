@@ -90,7 +90,7 @@ def _read_frame(root: Path) -> "pd.DataFrame":
                     "error", pd.errors.ParserWarning
                 )  # rows of more cells than the header has
                 frame = pd.read_csv(
-                    root, dtype=str, keep_default_na=False, index_col=False
+                    root, dtype=str, keep_default_na=False, index_col=False, skipinitialspace=True
                 )  # speaker 01 stays 01
     except (ValueError, pd.errors.ParserError, pd.errors.ParserWarning, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
