@@ -7,7 +7,7 @@ import pytest
 from magtfnet import ConfigError, LabelError, load_config
 from magtfnet.config import to_plain
 from magtfnet.corpora.mapping import LabelMapping, load_mapping
-from magtfnet.labels import Emotion, LabelSet, emotion_of
+from magtfnet.labels import LABEL_SETS, Emotion, LabelSet, emotion_of
 from magtfnet.registry import Registry
 
 
@@ -175,6 +175,28 @@ def test_mapping_files_that_are_refused(tmp_path, text, message):
     (tmp_path / "m.toml").write_text(text)
     with pytest.raises(ConfigError, match=re.escape(message)):
         load_mapping(tmp_path / "m.toml")
+
+
+def test_misspelt_lines_of_a_mapping_are_refused():
+    def mapping(*natives):
+        return LabelMapping(dict.fromkeys(natives, "anger"))
+
+    for natives, label, near in ((["boredem"], "boredom", "boredom"), (["BOREDOM"], "boredom", "boredom")):
+        with pytest.raises(LabelError, match=f"no label '{natives[0]}' in the corpus; did you mean '{near}'"):
+            mapping(*natives).refuse_misspelt({label, "sadness"})
+    mapping("stress", "boredom").refuse_misspelt({"boredom", "sadness"})  # 'stress' may be of another corpus
+    mapping("boredem", "boredom").refuse_misspelt({"boredom", "sadness"})
+    read = mapping("anger")
+    read.emotion("angry", "a.wav")
+    read.refuse_misspelt(())  # 'angry' is anger
+    LabelMapping.of(LABEL_SETS["iemocap_4"]).refuse_misspelt({"excited"})
+
+
+def test_a_mark_before_the_first_line_is_no_mistake(tmp_path):
+    for name, text in (("m.toml", '[emotions]\na = "joy"\n'), ("c.toml", "[training]\nepochs = 3\n")):
+        (tmp_path / name).write_text(text, encoding="utf-8-sig")
+    assert load_mapping(tmp_path / "m.toml").emotions == {"a": "happiness"}
+    assert load_config(tmp_path / "c.toml").training.epochs == 3
 
 
 def test_a_mapping_file_that_is_missing(tmp_path):

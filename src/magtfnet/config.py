@@ -199,7 +199,7 @@ def _keys(kind: type[BaseModel], path: list[str]) -> list[str]:
 
 def _read_toml(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))  # editors put a mark before the first line
     except FileNotFoundError:
         raise ConfigError(f"{file}: no such configuration file; check the path") from None
     except PermissionError:

@@ -61,6 +61,7 @@ def test_int8_is_compared_on_a_corpus(cli, bundle, few, synthetic_root, tmp_path
         (["model.onnx", "--calibration", "x.wav"], "--calibration and --corpus belong to --int8"),
         (["model.onnx", "--corpus", "emodb", "x"], "--calibration and --corpus belong to --int8"),
         (["nowhere/model.onnx"], "nowhere: no such folder; make it, or choose another"),
+        (["model.txt"], "model.txt: an exported model is known by its suffix; name it model.onnx"),
         (["."], ".: a folder; name the file to write, such as model.onnx"),
     ],
 )

@@ -219,6 +219,33 @@ def test_bundles(cli, bundle, tmp_path, synthetic_root):
     )
 
 
+def test_no_other_model_answers_than_the_one_meant(
+    cli, trained, bundle, tmp_path, synthetic_root, monkeypatch
+):
+    recording = next(synthetic_root.glob("*.wav"))
+    found = cli("predict", trained.folder, recording)
+    assert_refused(found, f"{trained.folder}: a run directory; expected the bundle in it, {bundle}")
+    assert_refused(
+        cli("predict", recording, bundle), "is a model among the recordings; name one model, before"
+    )
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "emodb").mkdir()
+    assert_refused(
+        cli("predict", "emodb", recording),
+        "emodb is a folder here and the name of a model; write --model emodb",
+    )
+    assert_refused(cli("predict", recording, "emodb"), "emodb: no recordings by their suffixes; name another")
+
+
+def test_a_model_is_evaluated_by_its_name(cli, bundle, synthetic_root, tmp_path, monkeypatch):
+    shutil.copytree(bundle, tmp_path / "models" / "mine")
+    monkeypatch.setenv("MAGTFNET_MODELS", str(tmp_path / "models"))
+    assert cli("evaluate", "mine", "synthetic", synthetic_root).code == 0
+    assert_refused(
+        cli("evaluate", "nobody", "synthetic", synthetic_root), "unknown model 'nobody', expected one of"
+    )
+
+
 def test_evaluate_without_a_common_emotion(cli, bundle, tmp_path):
     write_corpus(tmp_path / "c", "folder", speakers=1, sentences=1, takes=1, emotions=("fear", "calm"))
     assert_refused(

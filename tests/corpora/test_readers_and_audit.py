@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from magtfnet import ConfigError, CorpusError, load_corpus
+from magtfnet import ConfigError, CorpusError, LabelError, load_corpus
 from magtfnet.corpora import Utterance
 from magtfnet.corpora.audit import audit
 from magtfnet.corpora.layouts import Spoken
@@ -95,6 +95,22 @@ def test_folder_with_speakers_in_names(tmp_path):
         load_corpus("folder", tmp_path / "c", mapping=tmp_path / "m.toml")
 
 
+def test_an_empty_name_is_nobodys(tmp_path):
+    for name in ("angry/ann1.wav", "sad/12.wav"):
+        recording(tmp_path / "c" / name)
+    (tmp_path / "m.toml").write_text("speaker = '^([a-z]*)'\n")
+    corpus = load_corpus("folder", tmp_path / "c", mapping=tmp_path / "m.toml")
+    assert [utterance.speaker for utterance in corpus] == ["ann", None]
+
+
+def test_a_misspelt_line_of_a_mapping_file_is_refused(tmp_path):
+    for name in ("joy/a.wav", "sad/b.wav"):
+        recording(tmp_path / "c" / name)
+    (tmp_path / "m.toml").write_text('[emotions]\nJOY = "anger"\n')
+    with pytest.raises(LabelError, match="no label 'JOY' in the corpus; did you mean 'joy'"):
+        load_corpus("folder", tmp_path / "c", mapping=tmp_path / "m.toml")
+
+
 @pytest.fixture
 def table(tmp_path):
     for name in ("a.wav", "b.wav"):
@@ -169,7 +185,10 @@ def test_table_in_parquet(table, tmp_path):
             "row 1 ends at 0.2 s and starts at 0.5 s; expected end",
         ),
         ("path,emotion,end\naudio/a.wav,sad,-1\n", "row 1 has end = '-1'; expected seconds, 0 or more"),
-        ("path,emotion\naudio/a.wav,sad\naudio/a.wav,angry\n", r"id 'audio/a\.wav' is also that of"),
+        (
+            "path,emotion\naudio/a.wav,sad\naudio/a.wav,angry\n",
+            r"id 'audio/a\.wav' is also that of another row",
+        ),
         ("", "not a table that can be read"),
         ("path,emotion\n", "no utterance of table"),
         (

@@ -266,7 +266,7 @@ def test_resuming_with_an_altered_recording_is_refused(synthetic_root, tiny_conf
 def test_a_damaged_run_is_named(trained, synthetic, split, tiny_config, tmp_path, name, content):
     shutil.copytree(trained.folder, tmp_path / "run")
     (tmp_path / "run" / name).write_text(content)
-    with pytest.raises(RunDirectoryError, match=r"damaged .*; choose another folder"):
+    with pytest.raises(RunDirectoryError, match=r"damaged .*; remove it to have it trained again, or choose"):
         train(synthetic, split, tmp_path / "run", tiny_config, resume=True)
 
 

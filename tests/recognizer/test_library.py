@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from magtfnet import BundleError, EmotionRecognizer, UnknownNameError, read_audio
+from magtfnet.recognizer.bundle_files import BUNDLE, read_files, write_files
 from magtfnet.recognizer.library import SHIPPED, find_model, list_models
 from magtfnet.recognizer.onnx_engine import OnnxEngine
 from magtfnet.recognizer.torch_engine import TorchEngine
@@ -109,6 +110,18 @@ def test_models_are_listed(cli, trained, own_models, tmp_path):
     assert rows[1]["exported"] is False
     assert rows[1]["classes"] == ["anger", "neutral", "sadness"]
     assert rows[1]["scores"][0].startswith("its test part: WA ")
+
+
+@pytest.mark.parametrize("scores", [[1], {"cross_validation": [{}]}, 3, {"test": None}])
+def test_a_model_with_odd_scores_is_named_and_the_others_listed(cli, trained, own_models, scores):
+    files = read_files(trained.folder / "bundle")
+    files[BUNDLE] = json.dumps(json.loads(files[BUNDLE]) | {"scores": scores}).encode()
+    own_models.mkdir()
+    write_files(own_models / "odd", files)
+    done = cli("models")
+    assert done.code == 1
+    assert f"{own_models / 'odd'}: does not fit this magtfnet" in done.err
+    assert "emodb" in done.out
 
 
 def test_a_damaged_model_is_named_and_the_others_listed(cli, trained, own_models):

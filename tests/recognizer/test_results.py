@@ -167,6 +167,21 @@ def test_wrong_use_is_one_line(cli, graph_path, folder, tmp_path):
     assert "is a model and no recording is named; name recordings behind it" in done.err
 
 
+@pytest.mark.parametrize("line", [b"\0\0\0\0", b'{"a": 1}', b"[1]", b'{"file": "a.wav", "label": "joy"}'])
+def test_a_damaged_journal_is_one_line(line, cli, graph_path, folder, tmp_path):
+    out = tmp_path / "out.csv"
+    results = Results(out, graph_path, [str(folder)], recursive=True)
+    results.journal.open(resume=False)
+    results.journal.add({"file": str(next(find_recordings(folder))), "error": "x"})
+    results.journal.close()
+    journal = results.journal.path
+    journal.write_bytes(journal.read_bytes() + line + b"\n")
+    done = cli("predict", folder, "--model", graph_path, "-r", "--out", out, "--resume")
+    assert (done.code, done.out) == (2, "")
+    assert f"{journal}: line 3 is damaged; remove the file and begin anew" in done.err
+    assert journal.exists()
+
+
 def test_parquet_without_its_library_is_named_before_any_work(cli, graph_path, folder, tmp_path, monkeypatch):
     import sys
 

@@ -40,10 +40,11 @@ def evaluate(
     from magtfnet.experiments.scoring import evaluate as evaluate_bundle
     from magtfnet.experiments.scoring import heard_before, write_evaluation
     from magtfnet.recognizer import Bundle
+    from magtfnet.recognizer.library import find_model
 
     if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise RunDirectoryError(f"{out}: is there already; choose another --out")
-    loaded = Bundle.load(bundle)
+    loaded = Bundle.load(find_model(bundle))
     copy = load_corpus(corpus, root, mapping=labels, part=only, allow_incomplete=allow_incomplete)
     with progress_bar() as progress:
         result = evaluate_bundle(loaded, copy, cache=cache, progress=progress)

@@ -78,6 +78,10 @@ def _refuse_unfit(
         )
     if not int8 and (calibration or compared):
         raise ConfigError("--calibration and --corpus belong to --int8; give it, or leave them away")
+    if out.suffix.lower() != ".onnx" and not out.is_dir():
+        raise ExportError(
+            f"{out}: an exported model is known by its suffix; name it {out.with_suffix('.onnx').name}"
+        )
     if out.is_dir():
         raise ExportError(f"{out}: a folder; name the file to write, such as {out / 'model.onnx'}")
     if out.exists() and not overwrite:

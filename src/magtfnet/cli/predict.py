@@ -64,8 +64,8 @@ def predict(
         return
     from magtfnet.recognizer.many import predict_many
 
+    _refuse_empty(inputs, recursive=recursive)
     files = list(_files(inputs, recursive=recursive))
-    _refuse_none(inputs, len(files))
     rows: list[Row] = []
     with progress_bar() as progress:
         for row in predict_many(model, files, jobs=jobs, unsure_below=unsure_below):
@@ -89,14 +89,28 @@ def predict(
 
 def _split(model: str | None, inputs: list[Path]) -> tuple[str | None, list[Path]]:
     """Take the model from before the recordings, where it stands there."""
-    from magtfnet.recognizer.bundle_files import is_bundle
+    from magtfnet.recognizer.bundle_files import is_bundle, refuse_run_directory
+    from magtfnet.recognizer.library import list_models
 
+    for path in inputs:
+        refuse_run_directory(path)
     first = inputs[0]
+    names = {found.name for found in list_models()}
+    if model is None and len(inputs) > 1 and first.is_dir() and not is_bundle(first) and str(first) in names:
+        raise ConfigError(
+            f"{first} is a folder here and the name of a model; write --model {first}, or the folder as "
+            f"{first.resolve()}"
+        )
     missing = len(inputs) > 1 and not first.suffix and not first.exists()
     if model is None and (is_bundle(first) or first.suffix.lower() == ".onnx" or missing):
         if len(inputs) == 1:
             raise ConfigError(f"{first} is a model and no recording is named; name recordings behind it")
-        return str(first), inputs[1:]
+        model, inputs = str(first), inputs[1:]
+    for path in inputs:
+        if is_bundle(path):
+            raise ConfigError(
+                f"{path} is a model among the recordings; name one model, before them or by --model"
+            )
     return model, inputs
 
 
@@ -113,8 +127,8 @@ def _files(inputs: list[Path], *, recursive: bool) -> Iterator[Path]:
 
 def _write(results: "Results", inputs: list[Path], *, recursive: bool, jobs: int, resume: bool) -> None:
     """Write the results to a table, by way of a journal that an interruption leaves."""
+    _refuse_empty(inputs, recursive=recursive)
     total = sum(1 for _ in _files(inputs, recursive=recursive))
-    _refuse_none(inputs, total)
     files = _files(inputs, recursive=recursive)
     with progress_bar() as progress:
         failed = results.write(
@@ -129,12 +143,12 @@ def _write(results: "Results", inputs: list[Path], *, recursive: bool, jobs: int
     _leave(failed, total)
 
 
-def _refuse_none(inputs: list[Path], count: int) -> None:
-    if not count:
-        named = ", ".join(map(str, inputs))
-        raise ConfigError(
-            f"{named}: no recordings by their suffixes; name another folder, or add --recursive"
-        )
+def _refuse_empty(inputs: list[Path], *, recursive: bool) -> None:
+    for path in inputs:
+        if path.is_dir() and next(_files([path], recursive=recursive), None) is None:
+            raise ConfigError(
+                f"{path}: no recordings by their suffixes; name another folder, or add --recursive"
+            )
 
 
 def _leave(failed: int, total: int) -> None:

@@ -107,6 +107,8 @@ def _files(
 
 
 def _show(found: "Timeline") -> None:
+    if not found.segments:
+        say(f"{found.source}: no speech found")
     for segment in found.segments:
         name = found.source.replace("\t", " ").replace("\n", " ")
         place = f"{segment.channel + 1}\t{segment.start:.2f}\t{segment.end:.2f}"

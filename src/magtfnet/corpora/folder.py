@@ -75,4 +75,4 @@ def _group(pattern: re.Pattern[str] | None, path: Path, what: str) -> str | None
         raise CorpusLayoutError(
             path, f"no {what} in its name", f"a name that the pattern {pattern.pattern} finds"
         )
-    return match[1]
+    return (match[1] or "").strip() or None  # an empty name is nobody's

@@ -76,6 +76,9 @@ def load_corpus(
     if chosen is not None:
         items = [_in_part(item, chosen) for item in items]
     inside = _utterances(items)
+    mapping.refuse_misspelt(
+        {} if registered.takes_mapping else {utterance.emotion for utterance in utterances}
+    )
     if not inside:
         what = name if part is None else f"{name}, {part},"
         raise CorpusRootError(root, f"no utterance of {what} in it{_instead(root, items)}", info.source)
@@ -199,7 +202,7 @@ def _refuse_repeated_ids(utterances: tuple[Utterance, ...]) -> None:
             other = seen[utterance.id]
             raise CorpusLayoutError(
                 utterance.path,
-                f"id '{utterance.id}' is also that of {other}",
+                f"id '{utterance.id}' is also that of {'another row' if other == utterance.path else other}",
                 "one id each: remove or rename one of the two",
             )
         seen[utterance.id] = utterance.path

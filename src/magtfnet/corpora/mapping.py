@@ -11,6 +11,7 @@ A TOML file::
     other = false                  # left out, and counted
 """
 
+import difflib
 import json
 import re
 import tomllib
@@ -21,6 +22,9 @@ from typing import Any
 
 from magtfnet.errors import ConfigError, LabelError
 from magtfnet.labels import LABEL_SETS, Emotion, LabelSet, emotion_of
+
+ALIKE = 0.75
+"""How much of two spellings must be the same to be taken for one misspelt."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ class LabelMapping:
     sentence: re.Pattern[str] | None = None
     only: frozenset[str] | None = None
     name: str = "the mapping file"
+    met: set[str] = field(default_factory=set, compare=False, repr=False)
+    """The native labels that were asked for, which ``refuse_misspelt`` looks at."""
 
     @classmethod
     def of(cls, labels: LabelSet, name: str = "the label set") -> "LabelMapping":
@@ -61,6 +67,7 @@ class LabelMapping:
         Raises:
             LabelError: the mapping does not name the label and it is no known spelling either.
         """
+        self.met.add(native)
         if native in self.emotions:
             return self.target(native)
         known = emotion_of(native)
@@ -71,6 +78,27 @@ class LabelMapping:
                 f"map it in a mapping file (--labels): {line}, or = false to leave it out"
             )
         return self.target(known.value)
+
+    def refuse_misspelt(self, emotions: Iterable[str]) -> None:
+        """Refuse a line that says nothing of a corpus and is spelt almost as a label that no line is about.
+
+        A line that is about nothing there may be of another corpus, and is let be.
+
+        Args:
+            emotions: that the corpus had before they were mapped.
+
+        Raises:
+            LabelError: the first such line.
+        """
+        known = {emotion.value for native in self.met if (emotion := emotion_of(native)) is not None}
+        labels = {*self.met, *known, *emotions}
+        free = {label.casefold(): label for label in labels - self.emotions.keys()}
+        for native in self.emotions.keys() - labels if self.only is None else ():
+            near = difflib.get_close_matches(native.casefold(), free, n=1, cutoff=ALIKE)
+            if near:
+                raise LabelError(
+                    f"{self.name}: no label '{native}' in the corpus; did you mean '{free[near[0]]}'? correct the line"
+                )
 
 
 def _toml_key(name: str) -> str:
@@ -102,7 +130,9 @@ def load_mapping(file: Path) -> LabelMapping:
         ConfigError: the file is missing, not TOML, or holds something else than described above.
     """
     try:
-        values = tomllib.loads(file.read_text(encoding="utf-8"))
+        values = tomllib.loads(
+            file.read_text(encoding="utf-8-sig")
+        )  # editors put a mark before the first line
     except OSError as error:
         raise ConfigError(
             f"{file}: {error.strerror}; name the mapping file, or a label set: {', '.join(LABEL_SETS)}"

@@ -137,7 +137,9 @@ class RunDirectory:
             metrics: dict[str, Any] = json.loads((self.path / "metrics.json").read_text(encoding="utf-8"))
             return metrics
         except (OSError, ValueError) as error:
-            raise RunDirectoryError(f"{self.path}: damaged ({error}); choose another folder") from error
+            raise RunDirectoryError(
+                f"{self.path}: damaged ({error}); remove it to have it trained again, or choose another folder"
+            ) from error
 
     def write_history(self, history: Sequence[Mapping[str, float]]) -> None:
         """Write a row per epoch."""
@@ -159,7 +161,9 @@ class RunDirectory:
                 raise RunDirectoryError(f"{self.path}: holds work of another kind; choose another folder")
             before |= {key: known[key] for key in facts}
         except (ConfigError, OSError, ValueError, KeyError, TypeError) as error:
-            raise RunDirectoryError(f"{self.path}: damaged ({error}); choose another folder") from error
+            raise RunDirectoryError(
+                f"{self.path}: damaged ({error}); remove it to have it trained again, or choose another folder"
+            ) from error
         now = _flat(to_plain(config)) | json.loads(_json(facts))
         for key in sorted({*before, *now}):
             if before.get(key) != now.get(key) and not (

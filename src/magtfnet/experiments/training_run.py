@@ -175,7 +175,9 @@ def finished_run(name: str, directory: RunDirectory) -> TrainedRun:
             raise ValueError("predictions.csv and metrics.json differ")
         return TrainedRun(name, directory.path, report, directory.read_history())
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunDirectoryError(f"{directory.path}: damaged ({error}); choose another folder") from error
+        raise RunDirectoryError(
+            f"{directory.path}: damaged ({error}); remove it to have it trained again, or choose another folder"
+        ) from error
 
 
 def _versions() -> dict[str, Any]:

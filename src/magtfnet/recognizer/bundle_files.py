@@ -26,6 +26,16 @@ def is_bundle(folder: Path) -> bool:
     return any((folder / name).is_file() for name in (BUNDLE, WEIGHTS, CHECKSUMS))
 
 
+def refuse_run_directory(folder: Path) -> None:
+    """Say where the bundle is, for a folder that has one in it.
+
+    Raises:
+        BundleError: it has.
+    """
+    if (folder / "bundle" / CHECKSUMS).is_file():
+        raise BundleError(f"{folder}: a run directory; expected the bundle in it, {folder / 'bundle'}")
+
+
 def read_files(folder: Path) -> dict[str, bytes]:
     """Return the files of a bundle by name, each as its checksum has it.
 
@@ -35,8 +45,7 @@ def read_files(folder: Path) -> dict[str, bytes]:
     if not folder.is_dir():
         found = "a file" if folder.exists() else "no such folder"
         raise BundleError(f"{folder}: {found}; expected a bundle, the folder 'bundle' of a run directory")
-    if (folder / "bundle" / CHECKSUMS).is_file():
-        raise BundleError(f"{folder}: a run directory; expected the bundle in it, {folder / 'bundle'}")
+    refuse_run_directory(folder)
     for name in (CHECKSUMS, BUNDLE, WEIGHTS, CARD):
         if not (folder / name).is_file():
             raise BundleError(f"{folder}: not a whole bundle, {name} is missing; copy it again")

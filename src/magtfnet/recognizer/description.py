@@ -17,14 +17,18 @@ def describe(path: Path) -> dict[str, Any]:
     Raises:
         BundleError: it is damaged.
     """
+    try:
+        return _described(path)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise BundleError(f"{path}: does not fit this magtfnet ({error}); train it again") from error
+
+
+def _described(path: Path) -> dict[str, Any]:
     if path.is_dir():
         files = read_files(path)
         values = read_description(path, files[BUNDLE])
-        try:
-            classes, facts, scores = values["labels"]["classes"], values["provenance"], values["scores"]
-            licence = str(facts.get("licence", "not stated"))
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise BundleError(f"{path}: does not fit this magtfnet ({error}); train it again") from error
+        classes, facts, scores = values["labels"]["classes"], values["provenance"], values["scores"]
+        licence = str(facts.get("licence", "not stated"))
         data, exported, unsure_below = b"".join(files.values()), GRAPH in files, values["unsure_below"]
     else:
         engine = OnnxEngine(path)

@@ -63,10 +63,14 @@ class Journal:
         self._file.flush()
 
     def rows(self) -> Iterator[Row]:
-        """Yield the rows from the first on."""
+        """Yield the rows from the first on.
+
+        Raises:
+            ResultsError: a line is damaged.
+        """
         with self.path.open("rb") as file:
-            for line in islice(file, 1, None):
-                yield json.loads(line)
+            for number, line in enumerate(islice(file, 1, None), start=2):
+                yield self._row(number, line)
 
     def close(self) -> None:
         """Close the file; what was written stays."""
@@ -77,6 +81,15 @@ class Journal:
         """Close and remove it, once its rows stand in a table."""
         self.close()
         self.path.unlink()
+
+    def _row(self, number: int, line: bytes) -> Row:
+        try:
+            row: Row = json.loads(line)
+            if isinstance(row["file"], str) and ("error" in row or isinstance(row["probabilities"], dict)):
+                return row
+        except (ValueError, KeyError, TypeError):
+            pass
+        raise ResultsError(f"{self.path}: line {number} is damaged; remove the file and begin anew")
 
     def _write_line(self, values: Mapping[str, Any]) -> None:
         assert self._file is not None, "open it first"

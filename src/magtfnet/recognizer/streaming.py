@@ -1,5 +1,6 @@
 """Streams: samples in pieces of any size, events out; the same events whatever the pieces were."""
 
+import math
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +49,7 @@ class StreamingRecognizer:
         if not isinstance(recognizer, EmotionRecognizer):
             recognizer = EmotionRecognizer.load(recognizer)
         audio = recognizer.engine.audio
-        if sample_rate <= 0:
+        if not 0 < sample_rate < math.inf:
             raise StreamError(f"sample rate {sample_rate}; give a positive rate in Hz")
         if audio.sample_rate != SAMPLE_RATE:
             raise AudioPolicyError(
