@@ -81,6 +81,9 @@ def test_what_is_written_reads_back_equal(tmp_path):
         ("training.epochs.x=3", "configuration training.epochs"),
         ("features.statistics=[]", "features.statistics"),
         ("features.statistics=['mean', 'mean']", "statistics names one twice: mean, mean"),
+        ("training.copies=['noise', 'noise']", "copies names one twice: noise, noise"),
+        ("training.epochs=true", "training.epochs = True: a boolean where a number was expected"),
+        ("training.weight_decay=false", "training.weight_decay = False: a boolean where a number"),
         ("training=3", "configuration training = 3"),
     ],
 )

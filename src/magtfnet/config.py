@@ -6,11 +6,19 @@ Every field has the paper's value where the paper gives one (Zhu et al., Sensors
 
 import difflib
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from magtfnet.errors import ConfigError
 
@@ -22,6 +30,23 @@ class Settings(BaseModel):
     """A frozen group of values that refuses unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_boolean_for_a_number(cls, value: object, info: ValidationInfo) -> object:
+        kind = cls.model_fields[info.field_name or ""].annotation
+        if isinstance(value, bool) and kind in (int, float):
+            raise ValueError("a boolean where a number was expected")
+        return value
+
+
+S = TypeVar("S", bound=BaseModel)
+
+
+def _refuse_twice(settings: S, name: str, values: Sequence[str]) -> S:
+    if len(set(values)) < len(values):
+        raise ValueError(f"{name} names one twice: {', '.join(values)}")
+    return settings
 
 
 class AudioConfig(Settings):
@@ -83,9 +108,7 @@ class FeatureConfig(Settings):
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:
-        if len(set(self.statistics)) < len(self.statistics):
-            raise ValueError(f"statistics names one twice: {', '.join(self.statistics)}")
-        return self
+        return _refuse_twice(self, "statistics", self.statistics)
 
 
 class ModelConfig(BaseModel):
@@ -118,6 +141,10 @@ class TrainingConfig(Settings):
     precision: Literal["float32", "bf16"] = "float32"
     copies: tuple[Literal["slower", "faster", "noise"], ...] = ()
 
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        return _refuse_twice(self, "copies", self.copies)
+
 
 class ProtocolConfig(Settings):
     """Who is trained on and who is tested on, by the protocol's name."""
@@ -137,9 +164,6 @@ class ExperimentConfig(Settings):
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
     protocol: ProtocolConfig = ProtocolConfig()
-
-
-S = TypeVar("S", bound=BaseModel)
 
 
 def load_config(file: Path | None = None, overrides: Iterable[str] = ()) -> ExperimentConfig:

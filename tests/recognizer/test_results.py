@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from magtfnet import ResultsError, UnknownNameError, WorkerError
 from magtfnet.audio.finding import find_recordings
 from magtfnet.recognizer import many
 from magtfnet.recognizer.journal import Journal
+from magtfnet.recognizer.result_tables import writer_for
 from magtfnet.recognizer.results import Results
 
 
@@ -252,6 +254,29 @@ def die(_):
     import os
 
     os._exit(9)
+
+
+def test_one_process_at_a_time_writes_a_table(cli, graph_path, folder, tmp_path):
+    out = tmp_path / "out.csv"
+    first = Results(out, graph_path, [str(folder)], recursive=True)
+    first.journal.open(resume=False)
+    for more in ((), ("--resume",)):
+        done = cli("predict", folder, "--model", graph_path, "-r", "--out", out, *more)
+        assert (done.code, done.out) == (2, "")
+        assert f"{first.journal.path}: another process writes it; wait for its end, or choose" in done.err
+    first.journal.close()
+    assert cli("predict", folder, "--model", graph_path, "-r", "--out", out, "--resume").code == 1
+    assert [path.name for path in tmp_path.glob("out.csv*")] == ["out.csv"]
+
+
+@pytest.mark.parametrize("name", ["results.csv", "results.jsonl", "results.parquet"])
+def test_a_table_is_utf8_whatever_the_names(name, tmp_path):
+    row = {"file": os.fsdecode(b"caf\xe9.wav"), "error": "x"}
+    writer_for(tmp_path / name)(tmp_path / name, [row], ("joy",))
+    (found,) = rows_of(tmp_path / name)
+    assert found["file"] in ("caf\\udce9.wav", "caf\udce9.wav")  # JSON's readers undo the escape themselves
+    if name != "results.parquet":
+        assert b"caf\\udce9.wav" in (tmp_path / name).read_bytes()
 
 
 def test_names_that_are_no_unicode_survive(tmp_path):

@@ -144,6 +144,13 @@ def test_metrics_count(wav):
             ["at most 10 windows over one moment", "larger hop"],
         ),
         ("/v1/timeline?format=exe", b"x", "parameter", ["format: input should be 'json'"]),
+        (
+            "/v1/timeline?hopp=1",
+            b"x",
+            "parameter",
+            ["unknown parameter 'hopp'; /v1/openapi.json lists what there is"],
+        ),
+        ("/v1/predict?format=csv", b"x", "parameter", ["unknown parameter 'format'"]),
         ("/v1/nothing", b"x", "not-found", ["/v1/openapi.json lists what there is"]),
         ("/nothing", b"x", "not-found", ["/v1/openapi.json lists what there is"]),
         ("/v1/models", b"x", "method", ["takes GET"]),

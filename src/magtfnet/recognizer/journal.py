@@ -5,9 +5,12 @@ The first line says which model answers about which inputs; a journal goes on on
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
+
+from filelock import FileLock, Timeout
 
 from magtfnet.errors import ResultsError
 from magtfnet.recognizer.result_rows import Row
@@ -27,13 +30,27 @@ class Journal:
         self.path = path
         self.heading = {"format": FORMAT, **json.loads(json.dumps(dict(heading)))}
         self._file: IO[bytes] | None = None
+        self._lock = FileLock(path.with_name(f"{path.name}.lock"))
 
     def open(self, *, resume: bool) -> int:
         """Begin the journal, or go on with it behind its last whole line; return how many rows it has.
 
         Raises:
-            ResultsError: it is there and is not to be resumed, or began otherwise.
+            ResultsError: it is there and is not to be resumed, began otherwise, or another process writes it.
         """
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise ResultsError(
+                f"{self.path}: another process writes it; wait for its end, or choose another --out"
+            ) from None
+        try:
+            return self._begin(resume)
+        except BaseException:
+            self.close()
+            raise
+
+    def _begin(self, resume: bool) -> int:
         if self.path.exists() and not resume:
             raise ResultsError(f"{self.path}: unfinished results; go on with --resume, or remove the file")
         if not self.path.exists():
@@ -73,9 +90,13 @@ class Journal:
                 yield self._row(number, line)
 
     def close(self) -> None:
-        """Close the file; what was written stays."""
+        """Close the file and let others write it; what was written stays."""
         if self._file is not None:
             self._file.close()
+        if self._lock.is_locked:
+            with suppress(OSError):  # Windows removes it by itself, and not before it is released
+                Path(self._lock.lock_file).unlink()
+            self._lock.release()
 
     def remove(self) -> None:
         """Close and remove it, once its rows stand in a table."""

@@ -1,4 +1,7 @@
-"""A table of results as CSV, JSON lines or Parquet, written row by row."""
+r"""A table of results as CSV, JSON lines or Parquet, written row by row.
+
+Names of files that are no valid Unicode have ``\udcNN`` for each odd byte, so that any reader can read the table.
+"""
 
 import csv
 import json
@@ -39,7 +42,7 @@ def write_csv(path: Path, rows: Iterable[Row], classes: Sequence[str]) -> None:
     """Write a line a row: ``file, label, sure, duration, p_<class>…, error``."""
     with (
         whole_file(path) as temporary,
-        temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
+        temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
     ):
         writer = csv.writer(file)
         writer.writerow(columns(classes))
@@ -50,7 +53,7 @@ def write_json_lines(path: Path, rows: Iterable[Row], classes: Sequence[str]) ->
     """Write an object a line."""
     with (
         whole_file(path) as temporary,
-        temporary.open("w", encoding="utf-8", errors="surrogateescape") as file,
+        temporary.open("w", encoding="utf-8", errors="backslashreplace") as file,
     ):
         for row in rows:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")

@@ -78,7 +78,8 @@ class Results:
             on_failure: told the reason of each recording that could not be used, at the end, in order.
 
         Raises:
-            ResultsError: unfinished results are there and are not to be resumed, or are of other inputs or files.
+            ResultsError: unfinished results are there and are not to be resumed, are of other inputs or files, or
+                another process writes them.
         """
         done = self.journal.open(resume=resume)
         try:
@@ -88,15 +89,15 @@ class Results:
                 self.journal.add(row)
                 done += 1
                 progress("recordings", done, total)
+            self.write_table(self.out, self.journal.rows(), self.classes)
+            failed = 0
+            for row in self.journal.rows():
+                if "error" in row:
+                    failed += 1
+                    on_failure(row["error"])
+            self.journal.remove()
         finally:
             self.journal.close()
-        self.write_table(self.out, self.journal.rows(), self.classes)
-        failed = 0
-        for row in self.journal.rows():
-            if "error" in row:
-                failed += 1
-                on_failure(row["error"])
-        self.journal.remove()
         return failed
 
     def _refuse_changed(self, files: Iterable[Path]) -> None:

@@ -1,6 +1,6 @@
 """The interface over HTTP: predictions, timelines, models, health, metrics."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
@@ -17,13 +17,12 @@ from magtfnet.service.answers import (
 from magtfnet.service.bodies import read_recording
 from magtfnet.service.leaving import heard_for
 from magtfnet.service.metrics import MEDIA_TYPE
-from magtfnet.service.parameters import BODY, ByChannel, ModelName, TimelineValues, timeline_settings
+from magtfnet.service.parameters import BODY, Format, ModelParameters, TimelineParameters
 from magtfnet.service.problems import problem_of, responses
 from magtfnet.service.state import State
 from magtfnet.timeline import Timeline
 from magtfnet.timeline.formats import FORMATS
 
-Format = Literal["json", "csv", "textgrid", "vtt", "audacity", "rttm", "html"]
 MEDIA_TYPES: dict[str, str] = {
     "json": "application/json",
     "csv": "text/csv",
@@ -58,9 +57,9 @@ def _add_recordings(router: APIRouter, state: State) -> None:
     """Add what recordings are sent to."""
 
     @router.post("/v1/predict", response_model=PredictionAnswer, responses=REFUSED, openapi_extra=BODY)
-    async def predict(request: Request, model: ModelName = None) -> PredictionAnswer:
+    async def predict(request: Request, asked: Annotated[ModelParameters, Query()]) -> PredictionAnswer:
         """Tell the emotion of one recording."""
-        served = state.models[model]
+        served = state.models[asked.model]
         with state.work.body():
             data = await read_recording(request)
         with state.work.request():
@@ -89,17 +88,11 @@ def _add_recordings(router: APIRouter, state: State) -> None:
         },
         openapi_extra=BODY,
     )
-    async def timeline(
-        request: Request,
-        values: TimelineValues,
-        model: ModelName = None,
-        by_channel: ByChannel = False,
-        format: Annotated[Format, Query(description="What is answered.")] = "json",
-    ) -> Response:
+    async def timeline(request: Request, asked: Annotated[TimelineParameters, Query()]) -> Response:
         """Tell the emotions of a recording along time."""
-        served = state.models[model]
+        served = state.models[asked.model]
         try:
-            settings = timeline_settings(values, state.limits)
+            settings = asked.settings(state.limits)
             with state.work.body():
                 data = await read_recording(request)
             with state.work.request():
@@ -112,17 +105,17 @@ def _add_recordings(router: APIRouter, state: State) -> None:
                             data,
                             state.limits,
                             settings=settings,
-                            by_channel=by_channel,
+                            by_channel=asked.by_channel,
                             waited=waited,
                         ),
                         served.name,
-                        format,
+                        asked.format,
                     ),
                 )
         except MagtfnetError as error:
             raise problem_of(error) from error
         state.metrics.audio.labels("/v1/timeline").inc(told)
-        return Response(body, media_type=MEDIA_TYPES[format])
+        return Response(body, media_type=MEDIA_TYPES[asked.format])
 
 
 def _add_facts(router: APIRouter, state: State) -> None:

@@ -70,6 +70,8 @@ async def _parameter(request: Request, error: Exception) -> NoReturn:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     name = ".".join(str(part) for part in first["loc"][1:])
+    if first["type"] == "extra_forbidden":
+        raise ProblemError("parameter", f"unknown parameter '{name}'; {DESCRIPTION} lists what there is")
     raise ProblemError("parameter", f"{name}: {first['msg'][0].lower()}{first['msg'][1:]}; change the value")
 
 

@@ -17,12 +17,12 @@ from pydantic import Field
 from starlette.websockets import WebSocketState
 
 from magtfnet.audio import Waveform
-from magtfnet.config import Settings, validated
+from magtfnet.config import validated
 from magtfnet.errors import MagtfnetError
 from magtfnet.recognizer.streaming import StreamingRecognizer
 from magtfnet.service.hearing import refuse_form
 from magtfnet.service.logs import log, where
-from magtfnet.service.parameters import timeline_settings
+from magtfnet.service.parameters import WindowParameters
 from magtfnet.service.problems import ProblemError, problem_of
 from magtfnet.service.state import State
 from magtfnet.timeline import Segment, Window
@@ -35,29 +35,18 @@ FINISH = "finish"
 ENCODINGS = {"pcm16": "<i2", "float32": "<f4"}
 
 
-class StreamParameters(Settings):
+class StreamParameters(WindowParameters):
     """What a client says of its stream, in the query of its address.
 
     Args:
         rate: of the samples in Hz.
         encoding: of the samples, little-endian; channels interleaved.
         channels: in each piece.
-        model: a name that ``/v1/models`` lists.
-        window, hop, smoothing, margin: see ``TimelineSettings``.
     """
 
     rate: int = Field(ge=1_000)
     encoding: Literal["pcm16", "float32"] = "pcm16"
     channels: int = Field(1, ge=1)
-    model: str | None = None
-    window: float = 3.0
-    hop: float = 1.0
-    smoothing: float = 0.3
-    margin: float = 0.1
-
-    def settings(self) -> dict[str, float]:
-        """Return those of the timeline."""
-        return self.model_dump(include={"window", "hop", "smoothing", "margin"})
 
 
 def routes(state: State) -> APIRouter:
@@ -92,7 +81,7 @@ def _begin(state: State, query: dict[str, Any]) -> tuple[StreamParameters, Strea
         recognizer = StreamingRecognizer(
             served.recognizer,
             sample_rate=parameters.rate,
-            settings=timeline_settings(parameters.settings(), state.limits),
+            settings=parameters.settings(state.limits),
         )
     except MagtfnetError as error:
         raise problem_of(error) from error
