@@ -87,7 +87,7 @@ def test_a_batch_reads_what_it_holds_and_opens_no_file_twice(store, recordings, 
     for _ in range(3):
         batch = store.batch(recordings)
     assert len(opened) == 2
-    assert sum(frames.shape[0] for _, frames, _ in rows) == 3 * 2 * int(batch.lengths.sum())
+    assert sum(frames.shape[0] for _, frames, *_ in rows) == 3 * 2 * int(batch.lengths.sum())
     for i, length in enumerate(batch.lengths):
         assert not batch.log_mel[i, length:].any()
         assert batch.log_mel[i, :length].any()
@@ -116,6 +116,41 @@ def test_frames_that_are_gone_are_named(store, recordings):
     (store.folder / "lld.f32").write_bytes(b"")
     with pytest.raises(StorageError, match=r"lld.f32: ends before .*; run again"):
         store.batch(recordings)
+
+
+@pytest.mark.parametrize(
+    ("name", "functionals"), [("log_mel", "paper"), ("lld", "extended"), ("functionals", "extended")]
+)
+def test_frames_that_a_disk_altered_are_named(tmp_path, recordings, name, functionals):
+    store = FeatureStore(tmp_path / "cache", AudioConfig(), FeatureConfig(functionals=functionals))
+    store.extract(recordings)
+    file = store.folder / f"{name}.f32"
+    data = bytearray(file.read_bytes())
+    data[-6] ^= 0x10
+    file.write_bytes(data)
+    opened = again(store)
+    opened.extract(recordings)
+    opened.batch(recordings[:-1])
+    with pytest.raises(StorageError, match=rf"{name}\.f32: damaged, .*; remove the folder, and its features"):
+        opened.batch(recordings)
+    shutil.rmtree(store.folder)
+    opened = again(store)
+    opened.extract(recordings)
+    opened.batch(recordings)
+
+
+def test_an_index_without_checksums_is_read(store, recordings, computed):
+    store.extract(recordings)
+    index = store.folder / "index.jsonl"
+    entries = [json.loads(line) for line in index.read_text().splitlines()]
+    index.write_text(
+        "".join(json.dumps({k: e[k] for k in ("key", "first", "count")}) + "\n" for e in entries)
+    )
+    computed.clear()
+    opened = again(store)
+    opened.extract(recordings)
+    assert computed == []
+    assert len(opened.batch(recordings).log_mel) == len(recordings)
 
 
 def test_features_from_elsewhere_are_kept_as_they_are(store, generator, tmp_path):

@@ -128,7 +128,7 @@ def test_an_epoch_reads_each_frame_once_and_opens_two_files(data, monkeypatch):
     monkeypatch.setattr(
         FrameFile,
         "read_into",
-        lambda self, frames, first: read.append(frames.nbytes) or real_read(self, frames, first),
+        lambda self, frames, *rest: read.append(frames.nbytes) or real_read(self, frames, *rest),
     )
     for epoch in range(2):
         for indices in plan_batches(len(data), 8, seed=epoch):

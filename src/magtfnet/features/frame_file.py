@@ -6,6 +6,7 @@ would seem to need, and under a limit would be refused, as much as the corpus ho
 
 import os
 import weakref
+import zlib
 from pathlib import Path
 from threading import Lock
 
@@ -35,11 +36,16 @@ class FrameFile:
         self._turn = Lock()  # seek and read belong together
         weakref.finalize(self, self._file.close)
 
-    def read_into(self, frames: Frames, first: int) -> None:
+    def read_into(self, frames: Frames, first: int, checksum: int | None = None) -> None:
         """Fill ``frames`` (T, width), contiguous, with the rows from ``first`` on.
 
+        Args:
+            frames: what is filled.
+            first: a row.
+            checksum: what ``checksum_of`` says of the rows; None where that is not known.
+
         Raises:
-            StorageError: the file ends before the last row.
+            StorageError: the file ends before the last row, or the rows are not those of the checksum.
             OSError: it cannot be read.
         """
         wanted = frames.data.cast("B")
@@ -53,3 +59,13 @@ class FrameFile:
                         "what is missing is then computed anew"
                     )
                 wanted = wanted[got:]
+        if checksum is not None and checksum_of(frames) != checksum:
+            raise StorageError(
+                f"{self.path}: damaged, the frames from {first} on are not those that were written; remove the folder, "
+                "and its features are computed anew"
+            )
+
+
+def checksum_of(frames: Frames) -> int:
+    """Return what tells frames that a disk has lost or altered: their CRC-32."""
+    return zlib.crc32(frames.data.cast("B"))

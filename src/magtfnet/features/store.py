@@ -4,7 +4,7 @@ A folder per front-end configuration holds ``log_mel.f32`` and ``lld.f32``, to w
 appended, and ``index.jsonl`` with a line per utterance, written after its frames. Functionals that do not follow
 from these frames are kept as well, a row an utterance in ``functionals.f32``. A kill leaves at worst a torn tail,
 which the next run cuts off. Features are found by the content of their recording, so that an altered file is a
-new one.
+new one. What is read is compared with its checksum: numbers that a disk has lost are named, not learnt from.
 """
 
 import errno
@@ -33,7 +33,7 @@ from magtfnet.audio.prepare import prepare
 from magtfnet.config import AudioConfig, FeatureConfig, to_plain
 from magtfnet.errors import StorageError
 from magtfnet.features.batch import FeatureBatch
-from magtfnet.features.frame_file import FrameFile, Frames
+from magtfnet.features.frame_file import FrameFile, Frames, checksum_of
 from magtfnet.features.front_end import FrontEnd
 from magtfnet.features.functionals import functionals
 from magtfnet.progress import Progress, silent
@@ -51,11 +51,15 @@ class Extracted(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where the features of one recording lie: its row among all, its first frame, its number of frames."""
+    """Where the features of one recording lie: its row among all, its first frame, its number of frames.
+
+    ``checksums`` are those of what each file holds of it, in the order of the files; none in stores of old.
+    """
 
     row: int
     first: int
     frames: int
+    checksums: tuple[int, ...] = ()
 
 
 Append = Callable[[str, Extracted], None]
@@ -141,7 +145,7 @@ class FeatureStore:
         lengths = torch.tensor([place.frames for place in places])
         log_mel, lld = (self._padded(name, places, int(lengths.max())) for name in ("log_mel", "lld"))
         if "functionals" in self.widths():
-            rows = [Place(0, place.row, 1) for place in places]
+            rows = [Place(0, place.row, 1, place.checksums) for place in places]
             return FeatureBatch(log_mel, lld, self._padded("functionals", rows, 1).squeeze(1), lengths)
         return FeatureBatch(log_mel, lld, functionals(lld, lengths, self.features.statistics), lengths)
 
@@ -168,8 +172,10 @@ class FeatureStore:
                 file is None or file.process != os.getpid()
             ):  # a forked process shares the place in an open file
                 file = self._open[name] = FrameFile(self._file(name), self.widths()[name])
+            number = list(self.widths()).index(name)
             for frames, place in zip(padded, places, strict=True):
-                file.read_into(frames[: place.frames], place.first)
+                checksum = place.checksums[number] if place.checksums else None
+                file.read_into(frames[: place.frames], place.first, checksum)
         except OSError as error:
             raise StorageError(_storage_message(self.folder, error)) from error
         return torch.from_numpy(padded)
@@ -192,14 +198,16 @@ class FeatureStore:
                         nonlocal next_frame
                         if key in self._entries:
                             return
-                        kept = (frames for frames in extracted if frames is not None)
+                        kept = [np.ascontiguousarray(frames) for frames in extracted if frames is not None]
                         for file, frames in zip(files, kept, strict=True):
                             file.write(frames.tobytes())
                             file.flush()
                         count = len(extracted.log_mel)
-                        index.write(json.dumps({"key": key, "first": next_frame, "count": count}) + "\n")
+                        checksums = tuple(checksum_of(frames) for frames in kept)
+                        entry = {"key": key, "first": next_frame, "count": count, "crc32": checksums}
+                        index.write(json.dumps(entry) + "\n")
                         index.flush()
-                        self._entries[key] = Place(len(self._entries), next_frame, count)
+                        self._entries[key] = Place(len(self._entries), next_frame, count, checksums)
                         next_frame += count
 
                     yield append
@@ -245,8 +253,8 @@ class FeatureStore:
                 entry = _entry(line)
                 if entry is None or entry[1] != end or end + entry[2] > frames or len(entries) >= vectors:
                     break
-                key, first, count = entry
-                entries[key] = Place(len(entries), first, count)
+                key, first, count, checksums = entry
+                entries[key] = Place(len(entries), first, count, checksums)
                 end = first + count
                 whole += len(line)
             os.truncate(index, whole)
@@ -308,12 +316,13 @@ def _ahead(
             future.cancel()
 
 
-def _entry(line: bytes) -> tuple[str, int, int] | None:
+def _entry(line: bytes) -> tuple[str, int, int, tuple[int, ...]] | None:
     if not line.endswith(b"\n"):
         return None
     try:
         values = json.loads(line)
-        return str(values["key"]), int(values["first"]), int(values["count"])
+        checksums = tuple(int(checksum) for checksum in values.get("crc32", ()))
+        return str(values["key"]), int(values["first"]), int(values["count"]), checksums
     except (ValueError, KeyError, TypeError):
         return None
 
