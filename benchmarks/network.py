@@ -3,7 +3,7 @@
 ``MAGTFNET_CORPORA=CORPORA python -m benchmarks.network PROTOCOLS`` takes the training part of EmoBox's first EMO-DB
 fold and the five inner folds of ``benchmarks/discriminant.py``. A network has the paper's 50 epochs, copies as
 augmentation and bfloat16 products; its last weights count, so that nothing chooses an epoch. No test part is read.
-Some two hours of one core.
+Two and a quarter hours of one core.
 """
 
 import os

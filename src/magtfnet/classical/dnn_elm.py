@@ -5,6 +5,10 @@ deep neural networks", ICASSP 2017: the mean over time of the last hidden layer 
 Tashev (Interspeech 2014): statistics of the frame probabilities do; both are taken here, one beside the other
 (``representation`` names one). The extreme learning machine (Huang et al., Neurocomputing 2006) has random hidden
 units and output weights by ridge regression in closed form; their number and the ridge are chosen by validation WA.
+
+Otherwise than in the paper of 2017, whose network learns jointly with a classifier of utterances and whose machine
+has a kernel: here the network learns from frames, and the machine is that of 2014. Layers, context, inputs (log-Mel
+and low-level descriptors) and the sharpness of the probabilities, which the machine does not give, are ours.
 """
 
 from itertools import product

@@ -4,8 +4,10 @@ Sun, Li, Fu, Li: "Speech emotion recognition based on genetic algorithm-decision
 features", ETRI Journal 44(3), 2022. Frame-level acoustic features and what a network over frames makes of them;
 five statistics of each over an utterance; Fisher's criterion keeps the better ones; a genetic algorithm finds how
 much each kind counts; a tree of two-class SVMs separates what is told apart easily first and the most confusable
-emotions last. The paper leaves open the genetic algorithm's settings and how confusion is measured: here by a
-flat SVM on the validation part, and the algorithm's fitness is validation WA of that SVM.
+emotions last. Features are selected by Fisher's criterion; what the genetic algorithm searches is the one weight of the
+fusion, as the paper's abstract has it. Open are the algorithm's settings and how confusion is measured: here by a
+flat SVM on the validation part, and the algorithm's fitness is validation WA of that SVM. The network over frames, the
+share that Fisher's criterion keeps and the penalties that are tried are ours: configuration.
 """
 
 from dataclasses import dataclass

@@ -5,7 +5,8 @@ recognition", IEEE Signal Processing Letters 25(10), 2018. Slices of 300 frames;
 the mean of its slices'. Six convolutions of 5 frames by 3 bands (128, then 256 channels), the first followed by
 pooling 2 by 4; a linear layer of 768 before a BLSTM of 128 cells a direction; 64 units behind the attention.
 The paper leaves open where dropout stands and whether the linear layer is normalised: here it is, as in the
-authors' code, and dropout follows each convolution.
+authors' code, and dropout follows each convolution. The authors' code takes the largest score over an utterance's
+slices; here every sliced system takes the mean of their probabilities.
 """
 
 from itertools import pairwise
@@ -84,14 +85,16 @@ class ACRNN(Model):
 
     def _classify(self, slices: Tensor, owners: Tensor) -> Tensor:
         """Map slices (S, T, 3 * M) to logits (S, K)."""
-        picture = slices.view(slices.shape[0], slices.shape[1], 3, -1).transpose(1, 2)  # (S, 3, T, M)
-        picture = picture.contiguous(memory_format=torch.channels_last)  # convolutions take a third less
+        feature_map = slices.view(slices.shape[0], slices.shape[1], 3, -1).transpose(1, 2)  # (S, 3, T, M)
+        feature_map = feature_map.contiguous(
+            memory_format=torch.channels_last
+        )  # convolutions take a third less
         for number, convolution in enumerate(self.convolutions):
-            picture = functional.leaky_relu(convolution(picture), SLOPE)
+            feature_map = functional.leaky_relu(convolution(feature_map), SLOPE)
             if number == 0:
-                picture = self.pool(picture)
-            picture = self.dropout(picture)
-        frames = self.linear(picture.transpose(1, 2).flatten(2))  # (S, T / 2, linear)
+                feature_map = self.pool(feature_map)
+            feature_map = self.dropout(feature_map)
+        frames = self.linear(feature_map.transpose(1, 2).flatten(2))  # (S, T / 2, linear)
         with full_precision(frames):
             by_channel = self.norm(at_least_float32(frames).transpose(1, 2))
             frames = functional.leaky_relu(by_channel, SLOPE).transpose(1, 2)

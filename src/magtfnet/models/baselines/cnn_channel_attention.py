@@ -1,7 +1,8 @@
 """A CNN with channel attention: convolutions over the spectrogram, each weighing its channels.
 
-After Zhu et al. (ICCEA 2023), as the MAGTF-Net paper cites it; the attention is squeeze and excitation (Hu et al.,
-CVPR 2018). The number of layers and their widths are ours: configuration. Slices of 300 frames; an utterance's
+After Zhu, Sun, Wei, Zhao: "Speech emotion recognition using channel attention mechanism", ICCEA 2023, known here by its
+title and figures alone; the attention is squeeze and excitation (Hu et al., CVPR 2018). The number of layers and their
+widths are ours: configuration; so are kernels of 3 x 3 and pooling by two. Slices of 300 frames; an utterance's
 probabilities are the mean of its slices'.
 """
 
@@ -49,11 +50,11 @@ class AttendedConvolution(nn.Module):
         self.norm = nn.BatchNorm2d(after)
         self.attention = SqueezeExcitation(after, reduction)
 
-    def forward(self, picture: Tensor) -> Tensor:
+    def forward(self, feature_map: Tensor) -> Tensor:
         """Map (S, C, T, M) to (S, C', T / 2, M / 2), rounded up."""
-        picture = torch.relu(self.norm(self.convolution(picture)))
-        weights = self.attention(picture.mean(dim=(2, 3)))
-        return functional.max_pool2d(picture * weights[:, :, None, None], 2, ceil_mode=True)
+        feature_map = torch.relu(self.norm(self.convolution(feature_map)))
+        weights = self.attention(feature_map.mean(dim=(2, 3)))
+        return functional.max_pool2d(feature_map * weights[:, :, None, None], 2, ceil_mode=True)
 
 
 class CNNChannelAttention(Model):
@@ -82,9 +83,9 @@ class CNNChannelAttention(Model):
 
     def _classify(self, slices: Tensor, owners: Tensor) -> Tensor:
         """Map slices (S, T, M) to logits (S, K)."""
-        picture = self.layers(slices.unsqueeze(1))
-        with full_precision(picture):
-            logits: Tensor = self.classifier(self.dropout(at_least_float32(picture).mean(dim=(2, 3))))
+        feature_map = self.layers(slices.unsqueeze(1))
+        with full_precision(feature_map):
+            logits: Tensor = self.classifier(self.dropout(at_least_float32(feature_map).mean(dim=(2, 3))))
         return logits
 
 

@@ -1,9 +1,9 @@
 """DenseNet-GRU: densely connected convolutions over the spectrogram, a GRU over time.
 
-After Cheng et al. (2021), as the MAGTF-Net paper cites it, and the two works that it joins: DenseNet (Huang et al.,
-CVPR 2017) and GRU (Cho et al., EMNLP 2014). The number of blocks and layers, the growth and the GRU's width are
-ours: configuration; so is the mean over the GRU's states. Slices of 300 frames; an utterance's probabilities are
-the mean of its slices'.
+After Cheng, Zhang, Yin: "A DenseNet-GRU technology for Chinese speech emotion recognition", FEICT 2021, known here by
+its title and figures alone, and the two works that it joins: DenseNet (Huang et al., CVPR 2017) and GRU (Cho et al.,
+EMNLP 2014). The number of blocks and layers, the growth and the GRU's width are ours: configuration; so is the mean
+over the GRU's states. Slices of 300 frames; an utterance's probabilities are the mean of its slices'.
 """
 
 from typing import Any
@@ -48,10 +48,10 @@ class DenseLayer(nn.Module):
         self.convolution = nn.Conv2d(channels, growth, 3, padding=1, bias=False)
         self.dropout = Dropout(dropout)
 
-    def forward(self, picture: Tensor) -> Tensor:
+    def forward(self, feature_map: Tensor) -> Tensor:
         """Map (S, C, T, M) to (S, C + growth, T, M)."""
-        added = self.dropout(self.convolution(torch.relu(self.norm(picture))))
-        return torch.cat((picture, added), dim=1)
+        added = self.dropout(self.convolution(torch.relu(self.norm(feature_map))))
+        return torch.cat((feature_map, added), dim=1)
 
 
 def _transition(channels: int) -> nn.Sequential:
@@ -98,10 +98,10 @@ class DenseNetGRU(Model):
 
     def _classify(self, slices: Tensor, owners: Tensor) -> Tensor:
         """Map slices (S, T, M) to logits (S, K)."""
-        picture = self.first(slices.unsqueeze(1)).contiguous(memory_format=torch.channels_last)
-        picture = self.dense(picture)  # a step takes a sixth less with channels last
-        with full_precision(picture):
-            frames = at_least_float32(picture).transpose(1, 2).flatten(2)
+        feature_map = self.first(slices.unsqueeze(1)).contiguous(memory_format=torch.channels_last)
+        feature_map = self.dense(feature_map)  # a step takes a sixth less with channels last
+        with full_precision(feature_map):
+            frames = at_least_float32(feature_map).transpose(1, 2).flatten(2)
             states, _ = self.gru(frames)
             logits: Tensor = self.classifier(self.dropout(states.mean(dim=1)))
         return logits

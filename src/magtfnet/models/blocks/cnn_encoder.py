@@ -1,6 +1,6 @@
 """Convolutions over time and frequency with pooling between them, after Satt et al. (Interspeech 2017).
 
-The picture of an utterance is masked after every convolution, so that padding never comes back in; what the
+The feature map of an utterance is masked after every convolution, so that padding never comes back in; what the
 pooling then finds in padded frames is zero, which no maximum over rectified values prefers.
 """
 
@@ -45,13 +45,15 @@ class CNNEncoder(nn.Module):
 
     def forward(self, log_mel: Tensor, lengths: Tensor) -> tuple[Tensor, Layout]:
         """Map log-Mel (B, T, M) to frames (..., D) and their layout; T may be any number from 1 on."""
-        picture = zero_padding(log_mel, valid_frames(lengths, log_mel.shape[1])).unsqueeze(1)  # (B, 1, T, M)
+        feature_map = zero_padding(log_mel, valid_frames(lengths, log_mel.shape[1])).unsqueeze(
+            1
+        )  # (B, 1, T, M)
         for convolution in self.convolutions:
-            picture = torch.relu(convolution(picture))
-            valid = valid_frames(lengths, picture.shape[2])
-            picture = functional.max_pool2d(picture * valid[:, None, :, None], POOL, ceil_mode=True)
+            feature_map = torch.relu(convolution(feature_map))
+            valid = valid_frames(lengths, feature_map.shape[2])
+            feature_map = functional.max_pool2d(feature_map * valid[:, None, :, None], POOL, ceil_mode=True)
             lengths = pooled(lengths)
-        frames = picture.transpose(1, 2).flatten(2)  # (B, T', C * bands)
+        frames = feature_map.transpose(1, 2).flatten(2)  # (B, T', C * bands)
         layout = layout_of(frames, lengths)
         return at_least_float32(self.embedding(layout.arrange(frames))), layout
 
