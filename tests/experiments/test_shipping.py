@@ -95,7 +95,7 @@ def test_a_model_that_is_solved_for_learns_from_copies_too_and_has_no_epochs(
     )
     bundle = ship(synthetic, [replace(past, config=config)], cache=feature_cache)
     assert [len(copy) for copy in learnt[0].copies()] == [48, 48]
-    assert "- solved for in closed form" in bundle.card
+    assert "- solved for without a gradient" in bundle.card
     assert "epochs, fixed" not in bundle.card
 
 
