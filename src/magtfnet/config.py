@@ -139,7 +139,7 @@ class TrainingConfig(Settings):
     weight_decay: float = Field(0.0, ge=0)
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     precision: Literal["float32", "bf16"] = "float32"
-    copies: tuple[Literal["slower", "faster", "noise"], ...] = ()
+    copies: tuple[Literal["slower", "faster", "noise", "room", "telephone", "band", "excerpt"], ...] = ()
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:

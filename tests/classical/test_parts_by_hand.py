@@ -1,15 +1,20 @@
 """The pieces of the classical systems with numbers worked out by hand."""
 
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
-from magtfnet import MissingExtraError
+from magtfnet import MissingExtraError, load_config, protocols
+from magtfnet.classical import create_classical
 from magtfnet.classical.dnn_elm import ExtremeLearningMachine
 from magtfnet.classical.egemaps_svm import egemaps_svm
+from magtfnet.classical.frame_network import Examples, FrameNetwork, FrameNetworkConfig
 from magtfnet.classical.protocol import Best, best_of, in_all_classes, softmax
 from magtfnet.classical.svm_decision_tree import Node, fisher, grow, part
+from magtfnet.experiments.preparation import part_data, prepare_training
 
 
 def test_the_best_is_by_accuracy_then_by_likelihood():
@@ -38,6 +43,64 @@ def test_the_machine_solves_ridge_regression():
     residual = hidden.T @ (hidden @ machine.outputs - targets) + 0.5 * machine.outputs
     np.testing.assert_allclose(residual, 0, atol=1e-9)  # the gradient of the ridge objective
     assert machine.scores(vectors).shape == (30, 3)
+
+
+@pytest.fixture
+def utterances(generator):
+    """Two utterances of 5 and 3 frames, and what the frame network makes of them."""
+    frames = [torch.from_numpy(generator.normal(size=(n, 2)).astype(np.float32)) for n in (5, 3)]
+    return SimpleNamespace(
+        frames=frames,
+        examples=Examples(
+            torch.cat(frames),
+            torch.tensor([[0, 1], [2, 3], [4, 4], [5, 6], [7, 7]]),
+            torch.tensor([3, 2]),
+            torch.tensor([0, 1]),
+        ),
+    )
+
+
+@pytest.mark.parametrize("order", [[0, 1], [1, 0], [1]])
+def test_windows_of_utterances_stay_together(utterances, order):
+    windows, counts = utterances.examples.windows(torch.tensor(order))
+    rows = {0: [[0, 1], [2, 3], [4, 4]], 1: [[5, 6], [7, 7]]}
+    every = torch.cat(utterances.frames)
+    expected = torch.stack([every[row].flatten() for utterance in order for row in rows[utterance]])
+    assert torch.equal(windows, expected)
+    assert counts.tolist() == [len(rows[utterance]) for utterance in order]
+
+
+def test_a_network_that_learns_from_utterances_classifies_the_mean_of_its_hidden_layer(utterances):
+    network = FrameNetwork(FrameNetworkConfig(learns_from="utterances", layers=(6,), dropout=0.0))
+    torch.manual_seed(0)
+    network._build(utterances.examples.width, 2)
+    logits = network._logits(utterances.examples, torch.tensor([1, 0]))
+    every = torch.cat(utterances.frames)
+    second, first = (
+        every[torch.tensor(rows)].flatten(1) for rows in ([[5, 6], [7, 7]], [[0, 1], [2, 3], [4, 4]])
+    )
+    expected = network.last(torch.stack([network.hidden(rows).mean(dim=0) for rows in (second, first)]))
+    torch.testing.assert_close(logits, expected)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"learns_from": "utterances", "machine": "kernel", "representation": "hidden"},
+        {"learns_from": "frames", "machine": "random", "representation": "probabilities"},
+        {"learns_from": "frames", "machine": "kernel", "representation": "both"},
+    ],
+)
+def test_dnn_elm_of_either_paper_learns(options, synthetic, tmp_path):
+    split = protocols.speaker_dependent_8_1_1(synthetic, seed=0)[0]
+    store = prepare_training(synthetic, synthetic, load_config(), cache=tmp_path)
+    parts = {name: part_data(store, part, synthetic.labels) for name, part in split.parts().items()}
+    system = create_classical("dnn_elm", layers=(16, 8), context=2, epochs=20, units=(20,), **options)
+    chosen = system.fit(parts["train"], parts["validation"], 3, seed=0)
+    assert set(chosen) == {"gamma" if options["machine"] == "kernel" else "units", "ridge", "validation_WA"}
+    right = system.predict_proba(parts["test"]).argmax(axis=1) == parts["test"].targets.numpy()
+    assert right.mean() > 0.6  # a third by chance
+    assert system.num_parameters > system.network.num_parameters > 0
 
 
 def test_fisher_keeps_what_separates():

@@ -1,14 +1,15 @@
 """DNN-ELM: a network over frames, statistics of what it says, and an extreme learning machine over these.
 
 Wang and Tashev: "Learning utterance-level representations for speech emotion and age/gender recognition using
-deep neural networks", ICASSP 2017: the mean over time of the last hidden layer stands for the utterance. Han, Yu,
-Tashev (Interspeech 2014): statistics of the frame probabilities do; both are taken here, one beside the other
-(``representation`` names one). The extreme learning machine (Huang et al., Neurocomputing 2006) has random hidden
-units and output weights by ridge regression in closed form; their number and the ridge are chosen by validation WA.
+deep neural networks", ICASSP 2017: a network learns through the mean over time of its last hidden layer, this mean
+stands for the utterance, and an extreme learning machine with a kernel classifies it. Han, Yu, Tashev
+(Interspeech 2014), by ``learns_from = "frames"``, ``representation = "probabilities"`` and ``machine = "random"``: the
+network learns from frames, statistics of its probabilities stand for the utterance, and the machine (Huang et al.,
+Neurocomputing 2006) has random hidden units and output weights by ridge regression. Both machines are solved in closed
+form; their width or units and their ridge are chosen by validation WA.
 
-Otherwise than in the paper of 2017, whose network learns jointly with a classifier of utterances and whose machine
-has a kernel: here the network learns from frames, and the machine is that of 2014. Layers, context, inputs (log-Mel
-and low-level descriptors) and the sharpness of the probabilities, which the machine does not give, are ours.
+The papers' inputs are other descriptors than ours (log-Mel and low-level descriptors). Layers, context, the kernel
+(radial) and the sharpness of the probabilities, which the machine does not give, are ours.
 """
 
 from itertools import product
@@ -18,6 +19,7 @@ import numpy as np
 from pydantic import Field
 
 from magtfnet.classical.frame_network import FrameNetwork, FrameNetworkConfig
+from magtfnet.classical.kernel_machine import KernelMachine, fit_kernel_ridge
 from magtfnet.classical.protocol import ClassicalSystem, Floats, best_of, register_classical, softmax
 from magtfnet.config import validated
 from magtfnet.training.batches import TrainingData
@@ -29,10 +31,17 @@ SHARPNESS = 5.0
 
 
 class DnnElmConfig(FrameNetworkConfig):
-    """The network, and what is tried of the machine."""
+    """The network, and what is tried of the machine; ``units`` are of the random one, ``gammas`` of the kernel."""
 
-    representation: Literal["both", "hidden", "probabilities"] = "both"
+    learns_from: Literal["frames", "utterances"] = "utterances"
+    epochs: int = Field(40, ge=1)
+    patience: int = Field(8, ge=1)
+    representation: Literal["both", "hidden", "probabilities"] = "hidden"
+    machine: Literal["kernel", "random"] = "kernel"
     units: tuple[int, ...] = Field((60, 120, 240, 480), min_length=1)
+    gammas: tuple[float, ...] = Field(
+        (0.1, 0.3, 1.0), min_length=1
+    )  # over the mean squared distance a feature
     ridges: tuple[float, ...] = Field((0.1, 1.0, 10.0, 100.0), min_length=1)
 
 
@@ -60,6 +69,11 @@ class ExtremeLearningMachine:
         self.outputs = np.linalg.solve(normal, hidden.T @ targets)
         return self
 
+    @property
+    def num_parameters(self) -> int:
+        """Of both layers."""
+        return sum(part.size for part in (self.weights, self.biases, self.outputs))
+
     def scores(self, vectors: Floats) -> Floats:
         """Return (N, K)."""
         scores: Floats = self._hidden(vectors) @ self.outputs
@@ -69,6 +83,9 @@ class ExtremeLearningMachine:
         standard = (vectors - self.mean) / self.deviation
         hidden: Floats = np.tanh(standard @ self.weights + self.biases)
         return hidden
+
+
+Machine = ExtremeLearningMachine | KernelMachine
 
 
 class DnnElm(ClassicalSystem):
@@ -89,14 +106,13 @@ class DnnElm(ClassicalSystem):
         self.network.fit(training, validation, num_classes, seed)
         vectors, held_out = self._vectors(training), self._vectors(validation)
         targets = np.eye(num_classes)[training.targets.numpy()]
-        machines = [
-            ExtremeLearningMachine(units, ridge, seed).fit(vectors, targets)
-            for units, ridge in product(self.config.units, self.config.ridges)
+        candidates = [
+            (chosen, self._machine(vectors, targets, chosen, seed)) for chosen in self._candidates()
         ]
-        self.machine, accuracy = best_of(
-            machines, lambda machine: _probabilities(machine, held_out), validation.targets.tolist()
+        (chosen, self.machine), accuracy = best_of(
+            candidates, lambda candidate: _probabilities(candidate[1], held_out), validation.targets.tolist()
         )
-        return {"units": self.machine.units, "ridge": self.machine.ridge, "validation_WA": accuracy}
+        return {**chosen, "validation_WA": accuracy}
 
     def predict_proba(self, data: TrainingData) -> Floats:
         """See ``ClassicalSystem``."""
@@ -104,11 +120,20 @@ class DnnElm(ClassicalSystem):
 
     @property
     def num_parameters(self) -> int:
-        """Of the network and of both layers of the machine."""
-        machine = self.machine
-        return self.network.num_parameters + sum(
-            part.size for part in (machine.weights, machine.biases, machine.outputs)
+        """Of the network and of the machine."""
+        return self.network.num_parameters + self.machine.num_parameters
+
+    def _candidates(self) -> list[dict[str, Any]]:
+        """Return what is tried of the machine."""
+        name, values = (
+            ("gamma", self.config.gammas) if self.config.machine == "kernel" else ("units", self.config.units)
         )
+        return [{name: value, "ridge": ridge} for value, ridge in product(values, self.config.ridges)]
+
+    def _machine(self, vectors: Floats, targets: Floats, chosen: dict[str, Any], seed: int) -> Machine:
+        if self.config.machine == "kernel":
+            return fit_kernel_ridge(vectors, targets, **chosen)
+        return ExtremeLearningMachine(**chosen, seed=seed).fit(vectors, targets)
 
     def _vectors(self, data: TrainingData) -> Floats:
         """Return the representation of each utterance."""
@@ -129,7 +154,7 @@ class DnnElm(ClassicalSystem):
         return np.stack(rows)
 
 
-def _probabilities(machine: ExtremeLearningMachine, vectors: Floats) -> Floats:
+def _probabilities(machine: Machine, vectors: Floats) -> Floats:
     return softmax(SHARPNESS * machine.scores(vectors))
 
 

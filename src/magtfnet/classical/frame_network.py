@@ -1,13 +1,14 @@
 """A network over single frames with their neighbours: what it makes of each frame is material for others.
 
-Fully connected layers with ReLU and dropout learn the utterance's class from each of its frames; frames of the
-validation part end the training.
+Fully connected layers with ReLU and dropout learn the utterance's class, either from each of its frames (Han, Yu,
+Tashev, Interspeech 2014) or from the mean of the last hidden layer over its frames, through which the classifier's
+gradient reaches the layers (Wang and Tashev, ICASSP 2017). The validation part ends the training.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import cast
+from typing import Literal, cast
 
 import torch
 from pydantic import Field
@@ -19,12 +20,13 @@ from magtfnet.config import Settings
 from magtfnet.training.batches import TrainingData
 from magtfnet.training.seeding import seeded
 
-BATCH = 512
+BATCH = {"frames": 512, "utterances": 16}
 
 
 class FrameNetworkConfig(Settings):
     """Layers and training; a frame is seen with ``context`` frames on either side."""
 
+    learns_from: Literal["frames", "utterances"] = "frames"
     context: int = Field(12, ge=0)
     step: int = Field(4, ge=1)  # every so many frames one is learnt from; neighbours say nearly the same
     layers: tuple[int, ...] = Field((256, 256, 128), min_length=1)
@@ -54,10 +56,8 @@ class FrameNetwork:
             best, since, kept = float("inf"), 0, self._weights()
             for _ in range(self.config.epochs):
                 self.network.train()
-                for indices in torch.split(torch.randperm(len(learnt.targets)), BATCH):
-                    loss = functional.cross_entropy(
-                        self.network(learnt.windows(indices)), learnt.targets[indices]
-                    )
+                for indices in torch.split(torch.randperm(len(learnt.targets)), self._batch):
+                    loss = functional.cross_entropy(self._logits(learnt, indices), learnt.targets[indices])
                     optimizer.zero_grad()
                     loss.backward()  # type: ignore[no-untyped-call]
                     optimizer.step()
@@ -93,6 +93,17 @@ class FrameNetwork:
         self.last = nn.Linear(widths[-1], num_classes)
         self.network = nn.Sequential(self.hidden, self.last)
 
+    @property
+    def _batch(self) -> int:
+        return BATCH[self.config.learns_from]
+
+    def _logits(self, examples: "Examples", indices: Tensor) -> Tensor:
+        """Return what is said of some examples, (B, K)."""
+        windows, counts = examples.windows(indices)
+        pooled = torch.segment_reduce(self.hidden(windows), "mean", lengths=counts)
+        logits: Tensor = self.last(pooled)
+        return logits
+
     def _weights(self) -> dict[str, Tensor]:
         return {name: value.clone() for name, value in self.network.state_dict().items()}
 
@@ -100,8 +111,8 @@ class FrameNetwork:
     def _loss(self, examples: "Examples") -> float:
         self.network.eval()
         total = 0.0
-        for indices in torch.split(torch.arange(len(examples.targets)), BATCH):
-            logits = self.network(examples.windows(indices))
+        for indices in torch.split(torch.arange(len(examples.targets)), self._batch):
+            logits = self._logits(examples, indices)
             total += float(functional.cross_entropy(logits, examples.targets[indices], reduction="sum"))
         return total / len(examples.targets)
 
@@ -118,30 +129,34 @@ class FrameNetwork:
         return (torch.arange(length).unsqueeze(1) + steps).clamp(0, length - 1)
 
     def _examples(self, data: TrainingData) -> "Examples":
-        """Return some frames of every utterance with their neighbours and their classes."""
-        flat, places, targets, first = [], [], [], 0
+        """Return some frames of every utterance with their neighbours, alone or together, and their classes."""
+        flat, places, counts, targets, first = [], [], [], [], 0
         for indices, frames, lengths in pieces(data):
             for index, utterance, length in zip(indices, frames, lengths.tolist(), strict=True):
                 chosen = self._neighbours(length)[min(self.config.step // 2, length - 1) :: self.config.step]
                 flat.append(self._standard(utterance[:length]))
                 places.append(first + chosen)
-                targets.append(data.targets[index].expand(len(chosen)))
+                together = [len(chosen)] if self.config.learns_from == "utterances" else [1] * len(chosen)
+                counts += together
+                targets.append(data.targets[index].expand(len(together)))
                 first += length
-        return Examples(torch.cat(flat), torch.cat(places), torch.cat(targets))
+        return Examples(torch.cat(flat), torch.cat(places), torch.tensor(counts), torch.cat(targets))
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Frames to learn from; their windows, 25 times as large, are made batch by batch.
+    """Frames to learn from, one or several an example; their windows, 25 times as large, are made batch by batch.
 
     Args:
         frames: all frames of all utterances, (S, F).
-        places: of each example and its neighbours among these, (N, 2 * context + 1).
+        places: of each frame that is learnt from and of its neighbours among these, (R, 2 * context + 1).
+        counts: how many rows of ``places`` are of each example, one after another, (N,).
         targets: the class of each example, (N,).
     """
 
     frames: Tensor
     places: Tensor
+    counts: Tensor
     targets: Tensor
 
     @property
@@ -149,6 +164,11 @@ class Examples:
         """The numbers of a window."""
         return self.places.shape[1] * self.frames.shape[1]
 
-    def windows(self, indices: Tensor) -> Tensor:
-        """Return the windows of some examples, (B, width)."""
-        return self.frames[self.places[indices]].flatten(1)
+    def windows(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the windows of some examples, (R, width), and how many are of each, (B,)."""
+        counts = self.counts[indices]
+        firsts = (self.counts.cumsum(0) - self.counts)[indices]
+        rows = torch.arange(int(counts.sum())) + (firsts - counts.cumsum(0) + counts).repeat_interleave(
+            counts
+        )
+        return self.frames[self.places[rows]].flatten(1), counts

@@ -7,20 +7,15 @@ validation.
 """
 
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from pydantic import Field
-from sklearn.kernel_ridge import KernelRidge
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+from magtfnet.classical.kernel_machine import KernelMachine, fit_kernel_ridge
 from magtfnet.classical.protocol import Best, ClassicalSystem, Floats, register_classical, softmax
 from magtfnet.config import Settings, validated
 from magtfnet.training.batches import TrainingData
-
-OUTERMOST = 4.0
-"""In deviations: a functional further out is an outlier, and counts as this."""
 
 
 class KernelRidgeConfig(Settings):
@@ -29,36 +24,6 @@ class KernelRidgeConfig(Settings):
     ridges: tuple[float, ...] = Field((0.03, 0.1, 0.3), min_length=1)
     gammas: tuple[float, ...] = Field((0.3, 1.0), min_length=1)  # over the mean squared distance a feature
     sharpness: tuple[float, ...] = Field((2.0, 4.0, 8.0), min_length=1)
-
-
-class Machine(NamedTuple):
-    """A fitted machine.
-
-    Args:
-        pipeline: scikit-learn's, from functionals to what a class stands above its prior.
-        prior: share of each class (K,).
-    """
-
-    pipeline: Pipeline
-    prior: Floats
-
-    def scores(self, vectors: Floats) -> Floats:
-        """Return (M, K): near 1 for the class, near 0 for others."""
-        scores: Floats = self.pipeline.predict(vectors) + self.prior
-        return scores
-
-
-def fit_kernel_ridge(vectors: Floats, classes: Floats, ridge: float, gamma: float) -> Machine:
-    """Return the machine that fits one-hot ``classes`` (N, K) on ``vectors`` (N, F) in the closed form."""
-    regression = KernelRidge(alpha=ridge, kernel="rbf", gamma=gamma / 2 / vectors.shape[1])
-    pipeline = make_pipeline(StandardScaler(), FunctionTransformer(cut_off), regression)
-    prior = classes.mean(axis=0)
-    return Machine(pipeline.fit(vectors, classes - prior), prior)
-
-
-def cut_off(deviations: Floats) -> Floats:
-    """Return standardised functionals, those further out than ``OUTERMOST`` there."""
-    return np.clip(deviations, -OUTERMOST, OUTERMOST)
 
 
 class FunctionalsKernelRidge(ClassicalSystem):
@@ -79,7 +44,7 @@ class FunctionalsKernelRidge(ClassicalSystem):
         vectors = np.concatenate([functionals_of(copy) for copy in copies])
         classes = np.tile(np.eye(num_classes)[training.targets.numpy()], (len(copies), 1))
         held_out = functionals_of(validation)
-        best: Best[tuple[Machine, float, float, float]] = Best(validation.targets.tolist())
+        best: Best[tuple[KernelMachine, float, float, float]] = Best(validation.targets.tolist())
         for ridge, gamma in product(self.config.ridges, self.config.gammas):
             machine = fit_kernel_ridge(vectors, classes, ridge, gamma)
             scores = machine.scores(held_out)
@@ -99,10 +64,8 @@ class FunctionalsKernelRidge(ClassicalSystem):
 
     @property
     def num_parameters(self) -> int:
-        """The training vectors, their weights, means and deviations."""
-        scaler, _, regression = (step for _, step in self.machine.pipeline.steps)
-        learnt = (scaler.mean_, scaler.scale_, regression.X_fit_, regression.dual_coef_, self.machine.prior)
-        return sum(value.size for value in learnt)
+        """Of the machine."""
+        return self.machine.num_parameters
 
 
 def functionals_of(data: TrainingData) -> Floats:

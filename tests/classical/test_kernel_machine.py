@@ -5,7 +5,7 @@ import pytest
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.preprocessing import StandardScaler
 
-from magtfnet.classical.functionals_kernel_ridge import cut_off, fit_kernel_ridge
+from magtfnet.classical.kernel_machine import cut_off, fit_kernel_ridge
 
 
 @pytest.mark.parametrize(("ridge", "gamma"), [(0.1, 1.0), (0.01, 0.3)])
