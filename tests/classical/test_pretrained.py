@@ -7,7 +7,8 @@ import torch
 
 from magtfnet import ConfigError, Waveform, load_config, protocols
 from magtfnet.classical import create_classical
-from magtfnet.classical.encoders import RATE, PretrainedEncoder
+from magtfnet.classical.encoder import RATE, PretrainedEncoder
+from magtfnet.classical.encoders import load_encoder
 from magtfnet.classical.layer_cache import LayerCache
 from magtfnet.classical.masked_prediction import SPAN, masked_frames, others
 from magtfnet.config import AudioConfig, FeatureConfig
@@ -36,7 +37,7 @@ def speech(seconds, seed=0):
 def test_layers_are_means_over_time_of_the_networks_own(kind, checkpoints):
     from transformers import AutoModel
 
-    encoder = PretrainedEncoder(str(checkpoints(kind)), download=False).eval()
+    encoder = load_encoder(str(checkpoints(kind)), download=False).eval()
     waveform = speech(0.5)
     plain = AutoModel.from_pretrained(checkpoints(kind)).eval()
     samples = torch.from_numpy((waveform.samples - waveform.samples.mean()) / waveform.samples.std())[None]
@@ -50,7 +51,7 @@ def test_layers_are_means_over_time_of_the_networks_own(kind, checkpoints):
 
 
 def test_whispers_silence_is_left_out(checkpoints):
-    encoder = PretrainedEncoder(str(checkpoints("whisper")), download=False).eval()
+    encoder = load_encoder(str(checkpoints("whisper")), download=False).eval()
     waveform = speech(1.0)
     with torch.no_grad():
         outputs = encoder.network(
@@ -65,12 +66,12 @@ def test_whispers_silence_is_left_out(checkpoints):
 
 def test_very_short_recordings_are_filled_up(checkpoints):
     for kind in ("wav2vec2", "whisper"):
-        encoder = PretrainedEncoder(str(checkpoints(kind)), download=False).eval()
+        encoder = load_encoder(str(checkpoints(kind)), download=False).eval()
         assert encoder(speech(0.001)).isfinite().all()
 
 
 def test_layers_are_computed_once_and_kept(checkpoints, training, monkeypatch):
-    encoder = PretrainedEncoder(str(checkpoints("wav2vec2")), download=False).eval()
+    encoder = load_encoder(str(checkpoints("wav2vec2")), download=False).eval()
     first = LayerCache(encoder, training.store).layers(training.recordings)
     monkeypatch.setattr(PretrainedEncoder, "forward", lambda *a: pytest.fail("computed again"))
     again = LayerCache(encoder, training.store).layers(training.recordings)
@@ -85,7 +86,7 @@ def test_layers_are_of_recordings_as_they_are_prepared(checkpoints, tmp_path):
     path = tmp_path / "two.wav"
     left = np.random.default_rng(0).uniform(-0.5, 0.5, 8000)
     soundfile.write(path, np.stack((left, left[::-1]), axis=1), 16_000)
-    encoder = PretrainedEncoder(str(checkpoints("wav2vec2")), download=False).eval()
+    encoder = load_encoder(str(checkpoints("wav2vec2")), download=False).eval()
     found = []
     for channels in ("first", "second"):
         store = FeatureStore(tmp_path / "store", AudioConfig(channels=channels), FeatureConfig())
@@ -95,7 +96,7 @@ def test_layers_are_of_recordings_as_they_are_prepared(checkpoints, tmp_path):
 
 
 def test_layers_are_of_the_encoders_own_preparation(checkpoints):
-    encoder = PretrainedEncoder(str(checkpoints("wav2vec2")), download=False).eval()
+    encoder = load_encoder(str(checkpoints("wav2vec2")), download=False).eval()
     before = encoder.fingerprint()
     encoder.prepare.do_normalize = not encoder.prepare.do_normalize
     assert encoder.fingerprint() != before
@@ -179,6 +180,6 @@ def test_weights_that_are_not_at_hand(tmp_path, monkeypatch, checkpoints):
 
 
 def test_another_rate_is_refused(checkpoints):
-    encoder = PretrainedEncoder(str(checkpoints("wav2vec2")), download=False)
+    encoder = load_encoder(str(checkpoints("wav2vec2")), download=False)
     with pytest.raises(ConfigError, match=r"audio.sample_rate = 8000: these encoders know 16000 Hz; set it"):
         encoder(Waveform(np.zeros(8000, np.float32), 8000))

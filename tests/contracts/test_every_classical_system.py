@@ -22,6 +22,7 @@ PRETRAINED = {
     "hubert_frozen": "hubert",
     "wavlm_frozen": "wavlm",
     "whisper_frozen": "whisper",
+    "emotion2vec_frozen": "emotion2vec",
 }
 """Which tiny checkpoint stands for the real weights."""
 

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from tiny_emotion2vec import published_weights
 
 CONVOLUTIONAL = {
     "hidden_size": 16,
@@ -24,7 +25,14 @@ QUANTISER = {
 
 
 def write_checkpoint(kind, folder):
-    """Write ``wav2vec2``, ``hubert``, ``wavlm``, ``whisper`` or ``bert``; skip where transformers is not installed."""
+    """Write ``emotion2vec``, ``wav2vec2``, ``hubert``, ``wavlm``, ``whisper`` or ``bert``.
+
+    All but the first need transformers; skip where it is not installed.
+    """
+    if kind == "emotion2vec":
+        folder.mkdir(parents=True)
+        torch.save({"model": published_weights(4, 16)}, folder / "model.pt")
+        return
     transformers = pytest.importorskip(
         "transformers", reason="transformers is not installed (extra 'pretrained')"
     )

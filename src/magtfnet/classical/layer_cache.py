@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from magtfnet.classical.encoders import PretrainedEncoder
+from magtfnet.classical.encoder import PretrainedEncoder
 from magtfnet.config import to_plain
 from magtfnet.features import FeatureStore
 from magtfnet.features.store import Recording, short_name

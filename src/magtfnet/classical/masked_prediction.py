@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from magtfnet.audio import Waveform
-from magtfnet.classical.encoders import RATE, PretrainedEncoder
+from magtfnet.classical.encoder import PretrainedEncoder
 from magtfnet.errors import ConfigError
 from magtfnet.training.batches import plan_batches
 
@@ -27,10 +27,9 @@ def refuse_other_encoders(encoder: PretrainedEncoder) -> None:
     Raises:
         ConfigError: another kind of encoder.
     """
-    kind = encoder.config.model_type
-    if kind != "wav2vec2":
+    if encoder.kind != "wav2vec2":
         raise ConfigError(
-            f"model.mode = 'task_adapted' is for wav2vec2, found {kind}; take 'fine_tuned' or 'frozen'"
+            f"model.mode = 'task_adapted' is for wav2vec2, found {encoder.kind}; take 'fine_tuned' or 'frozen'"
         )
 
 
@@ -66,7 +65,7 @@ def go_on_pretraining(
             optimizer.zero_grad()
             for index in indices:
                 samples = waveforms[index].samples.ravel()
-                inputs = encoder.prepare(samples, sampling_rate=RATE, return_tensors="pt").input_values
+                inputs = encoder.inputs(samples)
                 frames = int(task._get_feat_extract_output_lengths(torch.tensor(inputs.shape[1])))
                 if frames <= SPAN:
                     continue

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from magtfnet.audio import Waveform
-from magtfnet.classical.encoders import PretrainedEncoder
+from magtfnet.classical.encoders import load_encoder
 from magtfnet.classical.layer_cache import LayerCache
 from magtfnet.classical.masked_prediction import go_on_pretraining, refuse_other_encoders
 from magtfnet.classical.protocol import Best, ClassicalSystem, Floats, register_classical
@@ -78,7 +78,7 @@ class Frozen(ClassicalSystem):
 
     def __init__(self, config: PretrainedConfig) -> None:
         self.config = config
-        self.encoder = PretrainedEncoder(config.weights, download=config.download).eval()
+        self.encoder = load_encoder(config.weights, download=config.download).eval()
 
     def fit(
         self, training: TrainingData, validation: TrainingData, num_classes: int, seed: int
@@ -126,7 +126,7 @@ class FineTuned(ClassicalSystem):
 
     def __init__(self, config: PretrainedConfig) -> None:
         self.config = config
-        self.encoder = PretrainedEncoder(config.weights, download=config.download)
+        self.encoder = load_encoder(config.weights, download=config.download)
         if config.mode == "task_adapted":
             refuse_other_encoders(self.encoder)
 
@@ -253,6 +253,12 @@ def whisper_frozen(**overrides: Any) -> ClassicalSystem:
     return _build({"weights": "openai/whisper-large-v3"}, overrides)
 
 
+@register_classical
+def emotion2vec_frozen(**overrides: Any) -> ClassicalSystem:
+    """Build emotion2vec base, frozen."""
+    return _build({"weights": "emotion2vec/emotion2vec_base"}, overrides)
+
+
 NAMES = tuple(
     builder.__name__
     for builder in (
@@ -262,6 +268,7 @@ NAMES = tuple(
         hubert_frozen,
         wavlm_frozen,
         whisper_frozen,
+        emotion2vec_frozen,
     )
 )
 """The systems that need weights."""

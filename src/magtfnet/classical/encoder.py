@@ -1,0 +1,96 @@
+"""What an encoder of waveforms offers a system: the mean over time of its layers.
+
+Utterances go through one at a time: no padding, no mask, and the memory of one.
+"""
+
+import hashlib
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from magtfnet.audio import Waveform
+from magtfnet.errors import ConfigError
+
+RATE = 16_000
+SHORTEST = 640
+"""Samples that the convolutions of every encoder here can make a frame of; shorter recordings are filled up."""
+
+
+class PretrainedEncoder(nn.Module):
+    """An encoder with its layers.
+
+    Args:
+        network: has the weights.
+        width: D of a layer.
+    """
+
+    def __init__(self, network: nn.Module, width: int) -> None:
+        super().__init__()
+        self.network = network
+        self.width = width
+
+    @abstractmethod
+    def inputs(self, samples: npt.NDArray[np.float32]) -> Tensor:
+        """Return what the network is given for samples (S,), a batch of one."""
+
+    @abstractmethod
+    def outputs(self, inputs: Tensor) -> Any:
+        """Return ``hidden_states``, a tuple of (1, T, D), and ``last_hidden_state`` (1, T, D) of such inputs."""
+
+    @property
+    @abstractmethod
+    def kind(self) -> str:
+        """The network's name in the field: wav2vec2, whisper, emotion2vec."""
+
+    @property
+    @abstractmethod
+    def preparation(self) -> str:
+        """What is done to samples first, in words that change with it."""
+
+    def freeze_convolutions(self) -> None:
+        """Keep the convolutions over the waveform as they are, as vanilla fine-tuning does."""
+
+    def pieces(self, samples: npt.NDArray[np.float32]) -> list[tuple[npt.NDArray[np.float32], int | None]]:
+        """Return what goes through at once, and how many frames of it are real; None: all."""
+        return [(samples, None)]
+
+    def forward(self, waveform: Waveform) -> Tensor:
+        """Return the mean over time of every layer's output, (layers, D); ``waveform`` is mono at 16 kHz.
+
+        Raises:
+            ConfigError: another rate.
+        """
+        return self._means(waveform, lambda outputs: torch.cat(outputs.hidden_states))
+
+    def last(self, waveform: Waveform) -> Tensor:
+        """Return the mean over time of the last layer's output, (D,); see ``forward``."""
+        return self._means(waveform, lambda outputs: outputs.last_hidden_state)[0]
+
+    def _means(self, waveform: Waveform, layers_of: Callable[[Any], Tensor]) -> Tensor:
+        """Return the means over time of what ``layers_of`` takes of the network's outputs, (layers, T, D)."""
+        if waveform.sample_rate != RATE:
+            raise ConfigError(
+                f"audio.sample_rate = {waveform.sample_rate}: these encoders know 16000 Hz; set it"
+            )
+        samples = waveform.samples.ravel()
+        samples = np.pad(samples, (0, max(0, SHORTEST - len(samples))))
+        sums, count = [], 0
+        for piece, frames in self.pieces(samples):
+            layers = layers_of(self.outputs(self.inputs(piece)))
+            real = layers.shape[1] if frames is None else frames
+            sums.append(layers[:, :real].sum(dim=1))
+            count += real
+        return torch.stack(sums).sum(dim=0) / count
+
+    def fingerprint(self) -> str:
+        """Return a digest of all weights and of what is done to samples first, by which what they make can be kept."""
+        digest = hashlib.blake2b(self.preparation.encode(), digest_size=16)
+        for name, value in sorted(self.network.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()

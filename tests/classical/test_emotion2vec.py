@@ -1,0 +1,147 @@
+"""emotion2vec: the authors' own numbers, what is read of a file, and what is refused."""
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from tiny_emotion2vec import AUDIO, FUNASR_1_4_16, published_weights, two_tones
+from torch.nn import functional
+
+from magtfnet import ConfigError, MissingExtraError, Waveform
+from magtfnet.classical import create_classical
+from magtfnet.classical.emotion2vec import Emotion2Vec, alibi_slopes, renamed
+from magtfnet.classical.emotion2vec_encoder import Emotion2VecEncoder
+from magtfnet.classical.encoders import load_encoder
+
+WAVEFORM = Waveform(two_tones(), 16_000)
+
+
+@pytest.mark.parametrize(("heads", "per_layer"), FUNASR_1_4_16)
+def test_it_says_what_the_authors_network_says(heads, per_layer):
+    network = Emotion2Vec(renamed(published_weights(heads, 4 * heads, per_layer))).double()
+    samples = torch.from_numpy(two_tones()).double()[None]
+    with torch.no_grad():
+        states = network(functional.layer_norm(samples, samples.shape[-1:])).hidden_states
+    assert [tuple(state.shape) for state in states] == [(1, 24, 4 * heads)] * 3
+    for state, expected in zip((states[0], states[-1]), FUNASR_1_4_16[heads, per_layer], strict=True):
+        np.testing.assert_allclose(state.mean(dim=1)[0, :4], expected, atol=2e-5)
+
+
+def test_slopes_are_geometric_and_other_numbers_of_heads_take_those_between():
+    assert alibi_slopes(8) == [2.0**-n for n in range(1, 9)]
+    assert alibi_slopes(12) == [2.0**-n for n in range(1, 9)] + [2.0 ** -(n + 0.5) for n in range(4)]
+    assert alibi_slopes(1) == [2.0**-8]
+
+
+@pytest.mark.parametrize("wrapped", [lambda w: w, lambda w: {"model": w, "epoch": 3}])
+@pytest.mark.parametrize("front", ["", "d2v_model."])
+def test_files_are_read_whatever_saved_them(tmp_path, wrapped, front):
+    weights = published_weights(4, 16)
+    more = weights | {"_ema.blocks.0.norm1.weight": torch.ones(3), AUDIO + "decoder.proj.bias": torch.ones(3)}
+    torch.save(wrapped({front + name: value for name, value in more.items()}), tmp_path / "model.pt")
+    expected = _encoder(weights, tmp_path / "plain")
+    found = load_encoder(str(tmp_path), download=False)
+    assert found.kind == "emotion2vec"
+    assert found.width == 16
+    assert found.fingerprint() == expected.fingerprint()
+    with torch.no_grad():
+        layers = found(WAVEFORM)
+    assert layers.shape == (3, 16)
+    np.testing.assert_allclose(layers[0, :4], FUNASR_1_4_16[4, False][0], atol=1e-3)  # float32
+
+
+def test_half_precision_is_read_as_float32(tmp_path):
+    encoder = _encoder(
+        {name: value.half() for name, value in published_weights(4, 16).items()}, tmp_path / "w"
+    )
+    assert {value.dtype for value in encoder.parameters()} == {torch.float32}
+
+
+def test_layers_behind_one_another_and_the_last(tmp_path):
+    encoder = _encoder(published_weights(4, 16), tmp_path / "w").eval()
+    with torch.no_grad():
+        assert torch.equal(encoder(WAVEFORM)[-1], encoder.last(WAVEFORM))
+        assert encoder(Waveform(np.zeros(1, np.float32), 16_000)).isfinite().all()
+    with pytest.raises(ConfigError, match=r"audio.sample_rate = 8000: these encoders know 16000 Hz"):
+        encoder(Waveform(two_tones(), 8000))
+
+
+def test_convolutions_are_frozen_and_nothing_else(tmp_path):
+    encoder = _encoder(published_weights(4, 16), tmp_path / "w")
+    encoder.freeze_convolutions()
+    still = {name for name, value in encoder.network.named_parameters() if not value.requires_grad}
+    assert still == {
+        name for name, _ in encoder.network.named_parameters() if name.startswith("convolutions.")
+    }
+
+
+def test_nothing_of_a_file_is_executed(tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "sprung"), "w"))
+
+    (tmp_path / "w").mkdir()
+    torch.save({"model": published_weights(4, 16), "cfg": Trap()}, tmp_path / "w" / "model.pt")
+    with pytest.raises(
+        ConfigError,
+        match=r"model.pt holds no weights that can be read without executing it .*; if it is whole",
+    ):
+        load_encoder(str(tmp_path / "w"), download=False)
+    assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("model.pt", b""), ("model.pt", b"PK\3\4..."), ("w.safetensors", b"x")]
+)
+def test_damaged_files_are_refused(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ConfigError, match=rf"{name} holds no weights that can be read without executing"):
+        load_encoder(str(tmp_path), download=False)
+
+
+def test_other_networks_and_shapes_are_refused(tmp_path):
+    save_file({"encoder.weight": torch.ones(3)}, tmp_path / "w.safetensors")
+    with pytest.raises(ConfigError, match=r"is no checkpoint of emotion2vec, found no extra_tokens"):
+        load_encoder(str(tmp_path), download=False)
+    weights = published_weights(4, 16)
+    weights["blocks.1.attn.proj.bias"] = torch.ones(3)
+    with pytest.raises(
+        ConfigError, match=r"is no checkpoint of emotion2vec \(size mismatch for blocks.1.attn.proj"
+    ):
+        _encoder(weights, tmp_path / "shape")
+    del weights["blocks.1.attn.proj.bias"]
+    with pytest.raises(
+        ConfigError, match=r"is no checkpoint of emotion2vec \(Missing key.*blocks.1.attn.proj.bias"
+    ):
+        _encoder(weights, tmp_path / "missing")
+
+
+def test_two_files_are_one_too_many(tmp_path):
+    for name in ("model.pt", "model.safetensors"):
+        (tmp_path / name).touch()
+    with pytest.raises(
+        ConfigError, match=r"expected one file of weights in it, found model.safetensors, model.pt"
+    ):
+        load_encoder(str(tmp_path), download=False)
+
+
+def test_weights_that_are_not_at_hand_are_named(monkeypatch, tmp_path):
+    pytest.importorskip("huggingface_hub", reason="huggingface_hub is not installed (extra 'pretrained')")
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    with pytest.raises(
+        ConfigError,
+        match=r"the weights of emotion2vec/nothing_here are not at hand; 'hf download emotion2vec/nothing",
+    ):
+        create_classical("emotion2vec_frozen", weights="emotion2vec/nothing_here")
+
+
+def test_a_name_needs_the_hubs_library(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "huggingface_hub", None)
+    with pytest.raises(MissingExtraError, match="huggingface_hub"):
+        create_classical("emotion2vec_frozen")
+
+
+def _encoder(weights, folder):
+    folder.mkdir()
+    save_file({name: value.contiguous() for name, value in weights.items()}, folder / "w.safetensors")
+    return Emotion2VecEncoder(str(folder), download=False)
