@@ -183,3 +183,30 @@ def test_another_rate_is_refused(checkpoints):
     encoder = load_encoder(str(checkpoints("wav2vec2")), download=False)
     with pytest.raises(ConfigError, match=r"audio.sample_rate = 8000: these encoders know 16000 Hz; set it"):
         encoder(Waveform(np.zeros(8000, np.float32), 8000))
+
+
+def test_dual_tbnet_gets_the_encoders_frames_at_the_pace_of_ours(checkpoints, training):
+    system = create_classical(
+        "dual_tbnet_self_supervised", weights=str(checkpoints("wav2vec2")), epochs=1, d_model=8, ffn_dim=8
+    )
+    indices = list(range(3))
+    pair = system._paired(training, indices)
+    batch, _ = training.batch(indices)
+    assert torch.equal(pair.lld, torch.cat((batch.log_mel, batch.lld), dim=-1))
+    for row, index in enumerate(indices):
+        length = int(batch.lengths[row])
+        with torch.no_grad():
+            frames = system.encoder.frames(training.store.waveform(training.recordings[index]))
+        places = torch.linspace(0, len(frames), length + 1)[:-1].floor().long()  # evenly, none left out
+        assert set(places.tolist()) == set(range(len(frames)))
+        assert not pair.log_mel[row, length:].any()
+        torch.testing.assert_close(pair.log_mel[row, :length], frames[places])
+
+
+def test_frames_of_whispers_pieces_stand_behind_one_another(checkpoints):
+    encoder = load_encoder(str(checkpoints("whisper")), download=False).eval()
+    waveform = speech(31.0)
+    with torch.no_grad():
+        frames = encoder.frames(waveform)
+        assert frames.shape == (1550, 16)
+        torch.testing.assert_close(frames.mean(dim=0), encoder.last(waveform))

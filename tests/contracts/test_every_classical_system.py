@@ -23,6 +23,7 @@ PRETRAINED = {
     "wavlm_frozen": "wavlm",
     "whisper_frozen": "whisper",
     "emotion2vec_frozen": "emotion2vec",
+    "dual_tbnet_self_supervised": "wav2vec2",
 }
 """Which tiny checkpoint stands for the real weights."""
 
@@ -39,6 +40,8 @@ def small(name, checkpoints):
     if name not in PRETRAINED:
         return SMALL.get(name, {})
     own = {"weights": str(checkpoints(PRETRAINED[name])), "batch_size": 8}
+    if name == "dual_tbnet_self_supervised":
+        return own | {"epochs": 8, "learning_rate": 0.01, "d_model": 16, "ffn_dim": 16}
     frozen = {"epochs": 60, "learning_rate": 0.01, "hidden": 16}
     return own | (
         frozen if name.endswith("frozen") else {"epochs": 3, "learning_rate": 0.02, "pretraining_epochs": 1}

@@ -5,6 +5,7 @@ They learn from the same parts as the networks, select on validation data only, 
 
 from magtfnet.classical import (  # noqa: F401  (importing a system registers it)
     dnn_elm,
+    dual_tbnet_self_supervised,
     egemaps_svm,
     functionals_gbm,
     functionals_kernel_ridge,
@@ -17,3 +18,6 @@ from magtfnet.classical.protocol import create_classical as create_classical
 
 LEARN_FROM_COPIES = ("functionals_kernel_ridge",)
 """Those that ``training.copies`` changes anything for."""
+
+NEED_WEIGHTS = (*pretrained.NAMES, "dual_tbnet_self_supervised")
+"""Those that need weights which nobody can train here."""

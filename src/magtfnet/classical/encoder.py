@@ -5,7 +5,7 @@ Utterances go through one at a time: no padding, no mask, and the memory of one.
 
 import hashlib
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -71,21 +71,28 @@ class PretrainedEncoder(nn.Module):
         """Return the mean over time of the last layer's output, (D,); see ``forward``."""
         return self._means(waveform, lambda outputs: outputs.last_hidden_state)[0]
 
+    def frames(self, waveform: Waveform) -> Tensor:
+        """Return the last layer's output, (T, D); see ``forward``."""
+        return torch.cat(list(self._layers(waveform, lambda outputs: outputs.last_hidden_state)), dim=1)[0]
+
     def _means(self, waveform: Waveform, layers_of: Callable[[Any], Tensor]) -> Tensor:
-        """Return the means over time of what ``layers_of`` takes of the network's outputs, (layers, T, D)."""
+        """Return the means over time of what ``layers_of`` takes of the network's outputs, (layers, D)."""
+        sums, count = [], 0
+        for layers in self._layers(waveform, layers_of):
+            sums.append(layers.sum(dim=1))
+            count += layers.shape[1]
+        return torch.stack(sums).sum(dim=0) / count
+
+    def _layers(self, waveform: Waveform, layers_of: Callable[[Any], Tensor]) -> Iterator[Tensor]:
+        """Yield what ``layers_of`` takes of the network's outputs, the real frames of a piece each, (layers, T, D)."""
         if waveform.sample_rate != RATE:
             raise ConfigError(
                 f"audio.sample_rate = {waveform.sample_rate}: these encoders know 16000 Hz; set it"
             )
         samples = waveform.samples.ravel()
         samples = np.pad(samples, (0, max(0, SHORTEST - len(samples))))
-        sums, count = [], 0
         for piece, frames in self.pieces(samples):
-            layers = layers_of(self.outputs(self.inputs(piece)))
-            real = layers.shape[1] if frames is None else frames
-            sums.append(layers[:, :real].sum(dim=1))
-            count += real
-        return torch.stack(sums).sum(dim=0) / count
+            yield layers_of(self.outputs(self.inputs(piece)))[:, :frames]
 
     def fingerprint(self) -> str:
         """Return a digest of all weights and of what is done to samples first, by which what they make can be kept."""

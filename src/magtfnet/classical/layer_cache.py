@@ -1,12 +1,13 @@
-"""What every layer of an encoder makes of a recording, computed once and kept as a file."""
+"""What an encoder makes of a recording, all its layers or the last one's frames, computed once and kept as a file."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from magtfnet.audio import Waveform
 from magtfnet.classical.encoder import PretrainedEncoder
 from magtfnet.config import to_plain
 from magtfnet.features import FeatureStore
@@ -15,7 +16,9 @@ from magtfnet.writing import whole_file
 
 
 class LayerCache:
-    """Means over time of all layers, by the encoder, the recording's content and how recordings are prepared.
+    """Means over time of all layers, and the last one's frames.
+
+    They are kept by the encoder, the recording's content and how recordings are prepared.
 
     Args:
         encoder: in evaluation mode.
@@ -31,14 +34,19 @@ class LayerCache:
     @torch.no_grad()
     def layers(self, recordings: Sequence[Recording]) -> Tensor:
         """Return (N, layers, D); what is not there yet is computed."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        return torch.stack([self._one(recording) for recording in recordings])
+        return torch.stack([self._kept(recording, "", self.encoder) for recording in recordings])
 
-    def _one(self, recording: Recording) -> Tensor:
-        file = self.folder / f"{self.store.content_key(recording)}.npy"
+    @torch.no_grad()
+    def frames(self, recording: Recording) -> Tensor:
+        """Return the last layer's frames (T, D); see ``layers``."""
+        return self._kept(recording, "-frames", self.encoder.frames)
+
+    def _kept(self, recording: Recording, ending: str, compute: Callable[[Waveform], Tensor]) -> Tensor:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        file = self.folder / f"{self.store.content_key(recording)}{ending}.npy"
         if file.exists():
             return torch.from_numpy(np.load(file, allow_pickle=False))
-        found: Tensor = self.encoder(self.store.waveform(recording)).cpu()
+        found = compute(self.store.waveform(recording)).cpu()
         with whole_file(file) as temporary, temporary.open("wb") as opened:
             np.save(opened, found.numpy(), allow_pickle=False)
         return found

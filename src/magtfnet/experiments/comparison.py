@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from magtfnet.classical import CLASSICAL, pretrained
+from magtfnet.classical import CLASSICAL, NEED_WEIGHTS
 from magtfnet.config import ExperimentConfig, ModelConfig
 from magtfnet.corpora import Corpus
 from magtfnet.corpora.duplicates import find_duplicates
@@ -25,7 +25,6 @@ from magtfnet.recognizer import EmotionRecognizer
 
 REFERENCE = "magtf_net"
 NEED_OPENSMILE = ("egemaps_svm", "compare_svm")
-NEED_WEIGHTS = pretrained.NAMES
 TIMED = 10
 """Test utterances whose prediction is timed."""
 
