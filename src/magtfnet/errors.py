@@ -63,10 +63,19 @@ class UnknownNameError(MagtfnetError):
 
 
 class MissingExtraError(MagtfnetError):
-    """A library that only an optional install brings."""
+    """A library that only an optional install brings.
 
-    def __init__(self, library: str, extra: str) -> None:
-        super().__init__(f"this needs '{library}', which is not installed: pip install 'magtfnet[{extra}]'")
+    Args:
+        library: its name.
+        extra: what brings it.
+        terms: what its licence allows, where that is less than ours.
+    """
+
+    def __init__(self, library: str, extra: str, terms: str = "") -> None:
+        allowed = f"; its licence allows {terms}" if terms else ""
+        super().__init__(
+            f"this needs '{library}', which is not installed: pip install 'magtfnet[{extra}]'{allowed}"
+        )
 
 
 class ConfigError(MagtfnetError):

@@ -134,5 +134,8 @@ def test_a_tree_multiplies_its_decisions():
 
 def test_a_missing_opensmile_is_one_sentence(monkeypatch):
     monkeypatch.setitem(sys.modules, "opensmile", None)
-    with pytest.raises(MissingExtraError, match=r"opensmile.*pip install 'magtfnet\[bench\]'"):
+    with pytest.raises(
+        MissingExtraError,
+        match=r"opensmile.*pip install 'magtfnet\[bench\]'; its licence allows research and private",
+    ):
         egemaps_svm()._vectors(type("Data", (), {"recordings": []}))

@@ -6,6 +6,7 @@ import scipy.signal
 import scipy.stats
 import torch
 
+from magtfnet import Waveform
 from magtfnet.config import AudioConfig, FeatureConfig
 from magtfnet.features import FeatureStore, FrontEnd
 from magtfnet.features.contour import NOISE, PERCENTILES, STATISTICS, contour_statistics
@@ -227,3 +228,36 @@ def test_the_pitch_is_opensmiles_where_both_hear_a_voice(corpora):
     assert both > 500
     assert np.median(apart) < 0.3  # semitones
     assert (np.array(apart) < 1).mean() > 0.9
+
+
+def test_voice_quality_ranks_as_opensmiles_does(corpora, front_end):
+    """Ours are of frames, openSMILE's of cycles: ranks, not values."""
+    opensmile = pytest.importorskip("opensmile", reason="openSMILE is not installed")
+    import soundfile
+
+    smile = opensmile.Smile(opensmile.FeatureSet.eGeMAPSv02, opensmile.FeatureLevel.LowLevelDescriptors)
+    theirs_of = {
+        "harmonics_to_noise": "HNRdBACF_sma3nz",
+        "h1_a3": "logRelF0-H1-A3_sma3nz",
+        "jitter": "jitterLocal_sma3nz",
+        "shimmer": "shimmerLocaldB_sma3nz",
+    }
+    names = list(front_end.descriptor_names)
+    frames = {name: [] for name in theirs_of}
+    medians = {name: [] for name in theirs_of}
+    for file in sorted((corpora / "emodb").rglob("*.wav"))[::20]:
+        samples, _ = soundfile.read(file, dtype="float32")
+        told = smile.process_signal(samples, RATE)
+        mine = front_end.extract(Waveform(samples, RATE)).lld[0].numpy()[3:]  # see the test above
+        count = min(len(told), len(mine))
+        mine, told = mine[:count], told.iloc[:count]
+        spoken = (told["F0semitoneFrom27.5Hz_sma3nz"] > 0) & (mine[:, names.index("voiced")] > 0)
+        for name, their in theirs_of.items():
+            known = spoken & (told[their] != 0)
+            pairs = np.stack((mine[known, names.index(name)], told[their][known]), axis=1)
+            frames[name].append(pairs)
+            medians[name].append(np.median(pairs, axis=0))
+    for name, least in {"harmonics_to_noise": 0.75, "h1_a3": 0.7}.items():
+        assert scipy.stats.spearmanr(*np.concatenate(frames[name]).T).statistic > least, name
+    for name, least in {"h1_a3": 0.8, "jitter": 0.4, "shimmer": 0.4}.items():
+        assert scipy.stats.spearmanr(*np.stack(medians[name]).T).statistic > least, name

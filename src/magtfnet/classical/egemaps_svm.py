@@ -27,6 +27,9 @@ from magtfnet.config import Settings, validated
 from magtfnet.errors import MissingExtraError
 from magtfnet.training.batches import TrainingData
 
+TERMS = "research and private use only"
+"""What openSMILE's licence allows."""
+
 
 class SvmConfig(Settings):
     """What is tried, and over which of openSMILE's sets."""
@@ -90,7 +93,7 @@ class EgemapsSvm(ClassicalSystem):
         try:
             import opensmile
         except ModuleNotFoundError:
-            raise MissingExtraError("opensmile", "bench") from None
+            raise MissingExtraError("opensmile", "bench", TERMS) from None
         smile = opensmile.Smile(
             feature_set=opensmile.FeatureSet[self.config.feature_set],
             feature_level=opensmile.FeatureLevel.Functionals,

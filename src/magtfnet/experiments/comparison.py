@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from magtfnet.classical import CLASSICAL, NEED_WEIGHTS
+from magtfnet.classical.egemaps_svm import TERMS
 from magtfnet.config import ExperimentConfig, ModelConfig
 from magtfnet.corpora import Corpus
 from magtfnet.corpora.duplicates import find_duplicates
@@ -81,7 +82,7 @@ def default_systems() -> list[str]:
 def missing_systems(systems: Sequence[str], weights: Mapping[str, Path]) -> list[str]:
     """Return which known systems are neither among ``systems`` nor given weights, and what they need."""
     return [
-        f"{name}: openSMILE is not installed; pip install 'magtfnet[bench]' brings it"
+        f"{name}: openSMILE is not installed; pip install 'magtfnet[bench]' brings it; its licence allows {TERMS}"
         for name in NEED_OPENSMILE
         if name not in systems
     ] + [
