@@ -6,9 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.model_selection import GroupKFold, StratifiedKFold
 
-from benchmarks.inner import INNER, classes_of, first_training_part
+from benchmarks.inner import Floats, Places, classes_of, first_training_part, inner_folds
 from magtfnet.audio.augment import CHANGES
 from magtfnet.audio.prepare import prepare
 from magtfnet.config import AudioConfig
@@ -18,8 +17,8 @@ from magtfnet.features import FrontEnd
 
 DIVISIONS = 3
 
-Floats = npt.NDArray[np.float64]
-Places = npt.NDArray[np.int64]
+Scores = Sequence[tuple[float, float]]
+"""WA and UA of each division."""
 
 
 @dataclass(frozen=True)
@@ -43,15 +42,10 @@ class Task:
     paper: Floats
 
     def divisions(self) -> list[list[tuple[Places, Places]]]:
-        """Return each division's folds: what is learnt from, and what is predicted.
-
-        At random, classes alike in every fold; where speakers are kept apart, by whole speakers.
-        """
-        if self.apart:
-            folds = [GroupKFold(INNER, shuffle=True, random_state=seed) for seed in range(DIVISIONS)]
-            return [list(fold.split(self.classes, groups=self.speakers())) for fold in folds]
-        stratified = [StratifiedKFold(INNER, shuffle=True, random_state=seed) for seed in range(DIVISIONS)]
-        return [list(fold.split(self.classes, self.classes)) for fold in stratified]
+        """Return each division's folds: what is learnt from, and what is asked."""
+        return [
+            inner_folds(self.classes, self.utterances, self.apart, division) for division in range(DIVISIONS)
+        ]
 
     def speakers(self) -> npt.NDArray[np.str_]:
         """Return the speaker of every utterance, (N,)."""
@@ -100,13 +94,26 @@ def tasks_of(protocol_files: Path, corpora: Path, front_end: FrontEnd, changes: 
     return tasks
 
 
-def row_of(title: str, scores: Sequence[Sequence[tuple[float, float]]]) -> str:
-    """Return a line: WA of each task with its spread, and UA of all in the last column; a dash where there are none."""
-    accuracies = " | ".join(_spread([wa for wa, _ in of_task]) if of_task else "-" for of_task in scores)
+def row_of(title: str, scores: Sequence[Scores], before: Sequence[Scores] | None = None) -> str:
+    """Return a line: WA of each task with its spread, and UA of all in the last column; a dash where there are none.
+
+    Args:
+        title: of the row.
+        scores: of each task, by division.
+        before: of the row that this one differs from; the divisions' paired differences follow in brackets, their mean
+            and spread.
+    """
+    columns = []
+    for number, of_task in enumerate(scores):
+        column = _spread([wa for wa, _ in of_task]) if of_task else "-"
+        if before is not None and of_task:
+            pairs = zip(of_task, before[number], strict=True)
+            column += f" ({_spread([wa - old for (wa, _), (old, _) in pairs], sign='+')})"
+        columns.append(column)
     recalls = " / ".join(
         f"{100 * np.mean([ua for _, ua in of_task]):.1f}" if of_task else "-" for of_task in scores
     )
-    return f"| {title} | {accuracies} | {recalls} |"
+    return f"| {title} | {' | '.join(columns)} | {recalls} |"
 
 
 def _functionals_of(part: Sequence[Utterance], front_end: FrontEnd, change: str | None = None) -> Floats:
@@ -120,6 +127,6 @@ def _functionals_of(part: Sequence[Utterance], front_end: FrontEnd, change: str 
     return np.stack(rows)
 
 
-def _spread(shares: Sequence[float]) -> str:
+def _spread(shares: Sequence[float], sign: str = "") -> str:
     """Return mean and standard deviation in percent."""
-    return f"{100 * np.mean(shares):.1f} ± {100 * np.std(shares, ddof=1):.1f}"
+    return f"{100 * np.mean(shares):{sign}.1f} ± {100 * np.std(shares, ddof=1):.1f}"

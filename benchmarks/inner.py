@@ -24,6 +24,7 @@ AT_ONCE = 64
 
 Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
+"""Positions of utterances in a part."""
 
 
 def first_training_part(name: str, protocol_files: Path, corpora: Path) -> tuple[Corpus, list[Utterance]]:
@@ -33,13 +34,18 @@ def first_training_part(name: str, protocol_files: Path, corpora: Path) -> tuple
     return corpus, [*fold.train, *fold.validation]
 
 
-def inner_folds(corpus: Corpus, part: Sequence[Utterance], apart: bool) -> list[tuple[Places, Places]]:
-    """Return the places of what is learnt from and of what is told, of each of five folds."""
-    classes = classes_of(corpus, part)
+def inner_folds(
+    classes: Places, part: Sequence[Utterance], apart: bool, division: int = 0
+) -> list[tuple[Places, Places]]:
+    """Return the places of what is learnt from and of what is told, of each of five folds.
+
+    At random, classes alike in every fold; where speakers are kept apart, by whole speakers. Each ``division`` has
+    other folds.
+    """
     if apart:
         speakers = [utterance.speaker for utterance in part]
-        return list(GroupKFold(INNER, shuffle=True, random_state=0).split(classes, classes, speakers))
-    return list(StratifiedKFold(INNER, shuffle=True, random_state=0).split(classes, classes))
+        return list(GroupKFold(INNER, shuffle=True, random_state=division).split(classes, classes, speakers))
+    return list(StratifiedKFold(INNER, shuffle=True, random_state=division).split(classes, classes))
 
 
 def inner_probabilities(
@@ -51,7 +57,7 @@ def inner_probabilities(
     """
     store = prepare_training(corpus, part, config)
     told = np.zeros((len(part), len(corpus.labels)))
-    for learnt, held_out in inner_folds(corpus, part, apart):
+    for learnt, held_out in inner_folds(classes_of(corpus, part), part, apart):
         with seeded(seed):
             model, standardizer = build(len(corpus.labels), config.audio, config.features, config.model)
         rest, asked = ([part[i] for i in places] for places in (learnt, held_out))

@@ -13,10 +13,12 @@ from pathlib import Path
 import numpy as np
 from sklearn.covariance import ledoit_wolf
 from sklearn.decomposition import PCA
+from sklearn.kernel_ridge import KernelRidge
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.accuracy import GAMMA, KEPT, RIDGE
-from benchmarks.divisions import Floats, Places, Task, row_of, scores_of_divisions, tasks_of
+from benchmarks.divisions import Scores, Task, row_of, scores_of_divisions, tasks_of
+from benchmarks.inner import Floats, Places
 from benchmarks.pages import write_between
 from magtfnet.classical.kernel_machine import cut_off, fit_kernel_ridge
 from magtfnet.config import AudioConfig, FeatureConfig
@@ -92,8 +94,8 @@ def without_speakers(task: Task, rest: Places, asked: Places) -> Floats:
     rows, targets = _learnt(task, rest)
     scaler = StandardScaler().fit(rows)
     vectors = cut_off(scaler.transform(rows))
+    within = _without_class_means(vectors, targets)
     speakers = np.tile(task.speakers()[rest], len(KEPT))
-    within = vectors - targets @ (targets.T @ vectors / targets.sum(axis=0)[:, None])
     means = np.stack([within[speakers == speaker].mean(axis=0) for speaker in np.unique(speakers)])
     directions = np.linalg.svd(means - means.mean(axis=0), full_matrices=False)[2][:SPEAKER_DIRECTIONS]
 
@@ -101,24 +103,26 @@ def without_speakers(task: Task, rest: Places, asked: Places) -> Floats:
         return standard - (standard @ directions.T) @ directions
 
     questions = cut_off(scaler.transform(task.features[None][asked]))
-    return _told(projected(vectors), targets, projected(questions))
+    return _told_as_they_are(projected(vectors), targets, projected(questions))
+
+
+def principal(task: Task, rest: Places, asked: Places) -> Floats:
+    """Keep the principal directions alone, what ``whitened`` is to be compared with."""
+    rows, targets = _learnt(task, rest)
+    reduced = _principal(rows)
+    return _told_as_they_are(reduced(rows), targets, reduced(task.features[None][asked]))
 
 
 def whitened(task: Task, rest: Places, asked: Places) -> Floats:
     """Shrink the directions in which utterances of one class differ (within-class covariance normalisation)."""
     rows, targets = _learnt(task, rest)
-    scaler = StandardScaler().fit(rows)
-    principal = PCA(WHITENED, svd_solver="covariance_eigh").fit(cut_off(scaler.transform(rows)))
-
-    def reduced(vectors: Floats) -> Floats:
-        values: Floats = principal.transform(cut_off(scaler.transform(vectors)))
-        return values
-
+    reduced = _principal(rows)
     vectors = reduced(rows)
-    within = vectors - targets @ (targets.T @ vectors / targets.sum(axis=0)[:, None])
-    values, directions = np.linalg.eigh(ledoit_wolf(within, assume_centered=True)[0])
+    values, directions = np.linalg.eigh(
+        ledoit_wolf(_without_class_means(vectors, targets), assume_centered=True)[0]
+    )
     whiten = directions / np.sqrt(values)
-    return _told(vectors @ whiten, targets, reduced(task.features[None][asked]) @ whiten)
+    return _told_as_they_are(vectors @ whiten, targets, reduced(task.features[None][asked]) @ whiten)
 
 
 def centred_speakers(task: Task, rest: Places, asked: Places) -> Floats:
@@ -141,7 +145,8 @@ ROWS: dict[str, Lever] = {
     "listeners' recognition rates as soft labels": listeners,
     "a class for each emotion and sex": emotion_and_sex,
     f"without {SPEAKER_DIRECTIONS} directions of speakers": without_speakers,
-    f"whitened within classes, {WHITENED} directions": whitened,
+    f"{WHITENED} principal directions": principal,
+    "these, whitened within classes": whitened,
     "every speaker's mean taken away (cannot be had)": centred_speakers,
 }
 
@@ -154,10 +159,13 @@ def main(protocol_files: Path, corpora: Path) -> None:
         f"| lever | {' | '.join(f'{task.title}, WA' for task in tasks)} | UA |",
         f"|---{'|---' * (len(tasks) + 1)}|",
     ]
+    scores: dict[Lever, list[Scores]] = {}
     for title, lever in ROWS.items():
-        known = [task for task in tasks if lever is not listeners or _has_listeners(task)]
-        scores = {task.title: scores_of_divisions(task, _asked(lever, task)) for task in known}
-        lines.append(row_of(title, [scores.get(task.title, []) for task in tasks]))
+        known = [task for task in tasks if lever is not listeners or task.title.startswith("EMO-DB")]
+        by_title = {task.title: scores_of_divisions(task, _asked(lever, task)) for task in known}
+        scores[lever] = [by_title.get(task.title, []) for task in tasks]
+        before = None if lever is plain else scores[principal if lever is whitened else plain]
+        lines.append(row_of(title, scores[lever], before))
         sys.stdout.write(lines[-1] + "\n")
         sys.stdout.flush()
     write_between(PAGE, BEGIN, END, lines)
@@ -177,23 +185,42 @@ def _told(rows: Floats, targets: Floats, asked: Floats) -> Floats:
     return fit_kernel_ridge(rows, targets, RIDGE, GAMMA).scores(asked)
 
 
+def _told_as_they_are(vectors: Floats, targets: Floats, asked: Floats) -> Floats:
+    """As ``_told``, of vectors whose directions keep their deviations; only all together are brought to one."""
+    size = np.sqrt(np.mean((vectors - vectors.mean(axis=0)) ** 2))
+    regression = KernelRidge(alpha=RIDGE, kernel="rbf", gamma=GAMMA / 2 / vectors.shape[1])
+    prior = targets.mean(axis=0)
+    told: Floats = regression.fit(vectors / size, targets - prior).predict(asked / size) + prior
+    return told
+
+
+def _principal(rows: Floats) -> Callable[[Floats], Floats]:
+    """Return what maps vectors to the principal directions of these rows."""
+    scaler = StandardScaler().fit(rows)
+    analysis = PCA(WHITENED, svd_solver="covariance_eigh").fit(cut_off(scaler.transform(rows)))
+
+    def reduced(vectors: Floats) -> Floats:
+        values: Floats = analysis.transform(cut_off(scaler.transform(vectors)))
+        return values
+
+    return reduced
+
+
+def _without_class_means(vectors: Floats, targets: Floats) -> Floats:
+    within: Floats = vectors - targets @ (targets.T @ vectors / targets.sum(axis=0)[:, None])
+    return within
+
+
 def _mixed(values: Floats, partners: Places, shares: Floats) -> Floats:
     mixed: Floats = shares * values + (1 - shares) * values[partners]
     return mixed
 
 
-def _has_listeners(task: Task) -> bool:
-    return _listeners_file(task).exists()
-
-
-def _listeners_file(task: Task) -> Path:
-    """EMO-DB's table of how many listeners heard the emotion; it lies beside the folder of its recordings."""
-    return Path(task.utterances[0].path).parent.parent / "erkennung.txt"
-
-
 def _recognition(task: Task) -> Floats:
     """Return the share of listeners who heard the emotion of each utterance, (N,)."""
-    lines = _listeners_file(task).read_text(encoding="latin-1").splitlines()[1:]
+    # EMO-DB's table lies beside the folder of its recordings
+    file = Path(task.utterances[0].path).parent.parent / "erkennung.txt"
+    lines = file.read_text(encoding="latin-1").splitlines()[1:]
     cells = [line.replace("\xa0", "").split("\t") for line in lines if line.strip()]
     shares = {row[1].strip(): float(row[2].replace(",", ".")) / 100 for row in cells}
     return np.array([shares[Path(utterance.path).name] for utterance in task.utterances])

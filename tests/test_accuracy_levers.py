@@ -7,6 +7,7 @@ import pytest
 from benchmarks import targets
 from benchmarks.accuracy import KEPT
 from benchmarks.divisions import Task, row_of, scores_of_divisions
+from sklearn.kernel_ridge import KernelRidge
 
 SPEAKERS, CLASSES, EACH = 8, 3, 5
 
@@ -60,36 +61,92 @@ def test_recognition_rates_are_read_by_file(task):
     assert targets._recognition(task)[[0, 1, 41]].tolist() == [0.90, 0.89, 0.89]
 
 
-def test_a_speakers_directions_are_gone(task, monkeypatch):
-    seen = []
-    monkeypatch.setattr(
-        targets, "_told", lambda rows, of_classes, asked: seen.append(rows) or of_classes[: len(asked)]
-    )
-    rest = np.arange(len(task.classes))
-    targets.plain(task, rest, rest)
-    targets.without_speakers(task, rest, rest)
+@pytest.fixture
+def learn(task, monkeypatch):
+    """Return what a lever gives the regression that learns everything: vectors, targets above the prior, weights."""
+    fit, seen = KernelRidge.fit, []
+
+    def watched(self, vectors, targets, sample_weight=None):
+        seen.append((vectors, targets, sample_weight))
+        return fit(self, vectors, targets, sample_weight)
+
+    monkeypatch.setattr(KernelRidge, "fit", watched)
+    monkeypatch.setattr(targets, "WHITENED", 20)
+    everything = np.arange(len(task.classes))
+
+    def learn(lever):
+        lever(task, everything, everything)
+        return seen[-1]
+
+    return learn
+
+
+def spread_of_speakers(task, vectors):
+    """Return how much the means of speakers differ, in deviations of the vectors."""
     speakers = np.tile(task.speakers(), len(KEPT))
-    apart = [
-        np.var([rows[speakers == speaker, 10:14].mean(axis=0) for speaker in np.unique(speakers)])
-        for rows in seen
-    ]
-    assert apart[1] < 1e-3 * apart[0]
+    means = [vectors[speakers == speaker].mean(axis=0) for speaker in np.unique(speakers)]
+    return np.std(means, axis=0).max() / vectors.std()
 
 
-def test_mixtures_stay_within_their_class_or_share_it(task, monkeypatch):
-    seen = []
-    monkeypatch.setattr(targets, "_told", lambda rows, of_classes, asked: seen.append((rows, of_classes)))
-    rest = np.arange(len(task.classes))
-    targets.mixed_within(task, rest, rest)
-    targets.mixed_across(task, rest, rest)
-    (within, of_within), (_, of_across) = seen
+def within_classes(task, vectors):
+    classes = np.tile(task.classes, len(KEPT))
+    centred = vectors - np.stack([vectors[classes == k].mean(axis=0) for k in range(CLASSES)])[classes]
+    return np.cov(centred.T)
+
+
+def test_a_speakers_directions_are_gone(task, learn):
+    assert spread_of_speakers(task, learn(targets.plain)[0]) > 0.5
+    assert spread_of_speakers(task, learn(targets.without_speakers)[0]) < 0.1
+
+
+def test_a_speakers_mean_is_gone(task, learn):
+    assert spread_of_speakers(task, learn(targets.centred_speakers)[0]) < 0.01
+
+
+def test_whitening_reaches_the_regression(task, learn):
+    before, after = (within_classes(task, learn(lever)[0]) for lever in (targets.principal, targets.whitened))
+    assert np.linalg.cond(before) > 10
+    assert np.linalg.cond(after) < 4  # 1 but for the shrinkage
+
+
+def test_every_class_weighs_alike(task, learn):
+    task.classes[task.classes == 2] = np.tile([0, 2], np.sum(task.classes == 2) // 2)
+    _, above, weights = learn(targets.balanced)
+    classes = above.argmax(axis=1)
+    sums = [weights[classes == k].sum() for k in range(CLASSES)]
+    assert len(set(np.bincount(classes))) > 1
+    np.testing.assert_allclose(sums, sums[0])
+
+
+def test_listeners_share_what_they_did_not_hear(task, learn):
+    _, above, _ = learn(targets.listeners)
+    rows = above[: len(task.classes)]
+    given = rows - rows.min(axis=1, keepdims=True)  # the prior is not alike for all
+    heard = targets._recognition(task)
+    np.testing.assert_allclose(given.max(axis=1), heard - (1 - heard) / 2, atol=0.02)
+    assert (given.argmax(axis=1) == task.classes).all()
+
+
+def test_an_emotion_of_each_sex_is_a_class(task, learn):
+    _, above, _ = learn(targets.emotion_and_sex)
+    female = np.tile([utterance.sex == "female" for utterance in task.utterances], len(KEPT))
+    classes = np.tile(task.classes, len(KEPT))
+    assert (above.argmax(axis=1) == np.where(female, classes, classes + CLASSES)).all()
+
+
+def test_mixtures_stay_within_their_class_or_share_it(task, learn):
+    within, of_within, _ = learn(targets.mixed_within)
+    _, of_across, _ = learn(targets.mixed_across)
     half = len(within) // 2
     assert np.array_equal(of_within[half:], of_within[:half])
     assert ((within[half:, :CLASSES].argmax(axis=1) == of_within[half:].argmax(axis=1)).mean()) > 0.99
-    assert np.allclose(of_across.sum(axis=1), 1)
-    assert ((of_across[half:] > 0.01) & (of_across[half:] < 0.99)).any()
+    assert np.allclose(of_across.sum(axis=1), 0)
+    assert len(np.unique(of_across[:half].round(6), axis=0)) == CLASSES
+    assert len(np.unique(of_across[half:].round(6), axis=0)) > 100
 
 
 def test_a_row_has_means_spreads_and_a_dash_where_nothing_is():
     row = row_of("lever", [[(0.5, 0.4), (0.7, 0.6), (0.6, 0.5)], []])
     assert row == "| lever | 60.0 ± 10.0 | - | 50.0 / - |"
+    paired = row_of("lever", [[(0.5, 0.4), (0.7, 0.6)], []], [[(0.4, 0.0), (0.7, 0.0)], []])
+    assert paired == "| lever | 60.0 ± 14.1 (+5.0 ± 7.1) | - | 50.0 / - |"

@@ -1,5 +1,7 @@
 """emotion2vec: the authors' own numbers, what is read of a file, and what is refused."""
 
+from argparse import Namespace
+
 import numpy as np
 import pytest
 import torch
@@ -84,7 +86,7 @@ def test_nothing_of_a_file_is_executed(tmp_path):
     torch.save({"model": published_weights(4, 16), "cfg": Trap()}, tmp_path / "w" / "model.pt")
     with pytest.raises(
         ConfigError,
-        match=r"model.pt holds no weights that can be read without executing it .*; if it is whole",
+        match=r"model.pt holds no weights that can be read without executing it \(it names .*open\); if it is whole",
     ):
         load_encoder(str(tmp_path / "w"), download=False)
     assert not (tmp_path / "sprung").exists()
@@ -101,7 +103,10 @@ def test_damaged_files_are_refused(tmp_path, name, content):
 
 def test_other_networks_and_shapes_are_refused(tmp_path):
     save_file({"encoder.weight": torch.ones(3)}, tmp_path / "w.safetensors")
-    with pytest.raises(ConfigError, match=r"is no checkpoint of emotion2vec, found no extra_tokens"):
+    with pytest.raises(
+        ConfigError,
+        match=r"is no checkpoint of emotion2vec, found no extra_tokens; other encoders",
+    ):
         load_encoder(str(tmp_path), download=False)
     weights = published_weights(4, 16)
     weights["blocks.1.attn.proj.bias"] = torch.ones(3)
@@ -116,23 +121,74 @@ def test_other_networks_and_shapes_are_refused(tmp_path):
         _encoder(weights, tmp_path / "missing")
 
 
-def test_two_files_are_one_too_many(tmp_path):
-    for name in ("model.pt", "model.safetensors"):
+def test_safetensors_beside_the_published_file_are_taken(tmp_path):
+    torch.save({"not": "these"}, tmp_path / "model.pt")
+    save_file(published_weights(4, 16), tmp_path / "model.safetensors")
+    assert load_encoder(str(tmp_path), download=False).width == 16
+
+
+def test_two_files_of_one_kind_are_one_too_many(tmp_path):
+    for name in ("a.pt", "b.pth"):
         (tmp_path / name).touch()
-    with pytest.raises(
-        ConfigError, match=r"expected one file of weights in it, found model.safetensors, model.pt"
-    ):
+    with pytest.raises(ConfigError, match=r"expected one file of weights in it, found a.pt, b.pth"):
         load_encoder(str(tmp_path), download=False)
 
 
-def test_weights_that_are_not_at_hand_are_named(monkeypatch, tmp_path):
-    pytest.importorskip("huggingface_hub", reason="huggingface_hub is not installed (extra 'pretrained')")
-    monkeypatch.setenv("HF_HOME", str(tmp_path))
+def test_what_trainers_save_beside_the_weights_does_no_harm(tmp_path):
+    extra = {"args": Namespace(lr=0.1), "loss": np.float64(0.5), "step": np.int64(3), "cfg": {"a": [1, None]}}
+    torch.save({"model": published_weights(4, 16), **extra}, tmp_path / "model.pt")
+    assert load_encoder(str(tmp_path), download=False).width == 16
+
+
+@pytest.mark.parametrize("shape", [(16,), (1, 1, 1, 1, 1), (1, 1, 3, 1, 1)])
+def test_a_scale_that_does_not_tell_the_heads_is_refused(tmp_path, shape):
+    weights = published_weights(4, 16) | {AUDIO + "alibi_scale": torch.ones(shape)}
     with pytest.raises(
-        ConfigError,
-        match=r"the weights of emotion2vec/nothing_here are not at hand; 'hf download emotion2vec/nothing",
+        ConfigError, match=r"alibi_scale has the shape .*, expected one slope a head of 16 channels"
     ):
-        create_classical("emotion2vec_frozen", weights="emotion2vec/nothing_here")
+        _encoder(weights, tmp_path / "w")
+
+
+def test_groups_that_do_not_divide_the_channels_are_refused(tmp_path):
+    weights = published_weights(4, 16)
+    weights[AUDIO + "relative_positional_encoder.1.0.weight"] = torch.ones(16, 5, 6)
+    with pytest.raises(ConfigError, match="is no checkpoint of emotion2vec"):
+        _encoder(weights, tmp_path / "w")
+
+
+@pytest.mark.parametrize("name", ["emotion2vec/emotion2vec_none", "iic/emotion2vec_none", "emotion2vec_none"])
+def test_weights_that_are_not_at_hand_are_named_as_the_hub_names_them(monkeypatch, tmp_path, name):
+    hub = pytest.importorskip(
+        "huggingface_hub", reason="huggingface_hub is not installed (extra 'pretrained')"
+    )
+    monkeypatch.setattr(hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    there = r"the weights of emotion2vec/emotion2vec_none are not at hand; 'hf download emotion2vec/emotion2vec_none"
+    with pytest.raises(ConfigError, match=there):
+        create_classical("emotion2vec_frozen", weights=name)
+
+
+def test_a_download_that_fails_says_why(monkeypatch):
+    hub = pytest.importorskip(
+        "huggingface_hub", reason="huggingface_hub is not installed (extra 'pretrained')"
+    )
+
+    def fails(*_, **__):
+        raise OSError("no route to it")
+
+    monkeypatch.setattr(hub, "snapshot_download", fails)
+    with pytest.raises(
+        ConfigError, match=r"emotion2vec/emotion2vec_base cannot be fetched \(no route to it\); check"
+    ):
+        create_classical("emotion2vec_frozen", download=True)
+
+
+def test_a_repository_without_weights_is_as_none(monkeypatch, tmp_path):
+    hub = pytest.importorskip(
+        "huggingface_hub", reason="huggingface_hub is not installed (extra 'pretrained')"
+    )
+    monkeypatch.setattr(hub, "snapshot_download", lambda *_, **__: str(tmp_path))
+    with pytest.raises(ConfigError, match=r"the weights of emotion2vec/emotion2vec_base are not at hand"):
+        create_classical("emotion2vec_frozen")
 
 
 def test_a_name_needs_the_hubs_library(monkeypatch):

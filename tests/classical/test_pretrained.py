@@ -203,6 +203,33 @@ def test_dual_tbnet_gets_the_encoders_frames_at_the_pace_of_ours(checkpoints, tr
         torch.testing.assert_close(pair.log_mel[row, :length], frames[places])
 
 
+def test_dual_tbnet_names_its_cache_once_and_refuses_sizes_before_any_work(
+    checkpoints, training, monkeypatch
+):
+    counted, fingerprint = [], PretrainedEncoder.fingerprint
+    monkeypatch.setattr(PretrainedEncoder, "fingerprint", lambda self: counted.append(1) or fingerprint(self))
+    options = {"weights": str(checkpoints("wav2vec2")), "epochs": 2, "batch_size": 2, "ffn_dim": 8}
+    create_classical("dual_tbnet_self_supervised", d_model=8, **options).fit(training, training, 3, 0)
+    assert len(counted) == 1
+    with pytest.raises(ConfigError, match=r"d_model 30 must be even and a multiple of num_heads 4"):
+        create_classical("dual_tbnet_self_supervised", d_model=30, **options)
+
+
+def test_frames_are_computed_once_and_kept_apart_from_layers(checkpoints, training, monkeypatch):
+    encoder = load_encoder(str(checkpoints("wav2vec2")), download=False).eval()
+    cache, recording = LayerCache(encoder, training.store), training.recordings[0]
+    layers, frames = cache.layers([recording])[0], cache.frames(recording)
+    torch.testing.assert_close(frames.mean(dim=0), layers[-1])
+    monkeypatch.setattr(PretrainedEncoder, "_layers", lambda *a: pytest.fail("computed again"))
+    assert torch.equal(cache.frames(recording), frames)
+    assert torch.equal(cache.layers([recording])[0], layers)
+
+
+def test_an_encoder_must_say_what_it_is():
+    with pytest.raises(TypeError, match="abstract"):
+        PretrainedEncoder(torch.nn.Linear(1, 1), 1)
+
+
 def test_frames_of_whispers_pieces_stand_behind_one_another(checkpoints):
     encoder = load_encoder(str(checkpoints("whisper")), download=False).eval()
     waveform = speech(31.0)

@@ -84,7 +84,7 @@ def test_what_was_chosen_is_plain_and_is_the_validation_score(fitted, parts):
 
 def test_it_learns_what_it_was_taught(fitted, parts):
     name, system, _ = fitted
-    if name in PRETRAINED:
+    if name in PRETRAINED and name != "dual_tbnet_self_supervised":  # half of what that one hears is ours
         pytest.skip("random weights of a few thousand know nothing of speech")
     predicted = system.predict_proba(parts["train"]).argmax(axis=1)
     assert np.mean(predicted == parts["train"].targets.numpy()) > 0.6  # chance is a third

@@ -33,6 +33,13 @@ def test_epochs_are_the_median_of_those_that_validation_chose(past):
     assert fixed_epochs(runs) == 10
 
 
+def test_results_of_a_system_that_knows_no_loss_are_read(trained, tmp_path):
+    shutil.copytree(trained.folder, tmp_path / "run")
+    history = tmp_path / "run" / "history.csv"
+    history.write_text("epoch,validation_WA,seconds\n1,0.5,2.0\n", encoding="utf-8")
+    assert PastResults.read(tmp_path / "run").best_epochs == (1,)
+
+
 def test_before_the_temperature_is_known_where_each_run_has_one(past, trained, tmp_path):
     assert past.before_temperature is None, "a model with epochs has none"
     shutil.copytree(trained.folder, tmp_path / "run")

@@ -45,8 +45,8 @@ def with_noise(waveform: Waveform, generator: np.random.Generator) -> Waveform:
 def in_a_room(waveform: Waveform, generator: np.random.Generator) -> Waveform:
     """Return the mono recording as a room would sound, at its own length and power.
 
-    The room's answer is noise that falls by 60 dB within 0.2 to 0.8 s; it begins 2 ms after the direct sound and lies 0
-    to 10 dB below it.
+    The room impulse response is noise that falls by 60 dB within 0.2 to 0.8 s; it begins 2 ms after the direct sound
+    and lies 0 to 10 dB below it.
 
     Args:
         waveform: mono (S,).
@@ -55,13 +55,15 @@ def in_a_room(waveform: Waveform, generator: np.random.Generator) -> Waveform:
     rate, samples = waveform.sample_rate, waveform.samples.astype(np.float64)
     reverberation_seconds, direct_to_reverberant = generator.uniform(0.2, 0.8), generator.uniform(0.0, 10.0)
     seconds = np.arange(round(reverberation_seconds * rate)) / rate
-    answer = generator.standard_normal(len(seconds)) * 10 ** (-3 * seconds / reverberation_seconds)
-    answer[seconds < 0.002] = 0.0
-    answer *= 10 ** (-direct_to_reverberant / 20) / np.sqrt(np.sum(answer**2))
-    answer[0] = 1.0
-    points = len(samples) + len(answer)
-    heard = np.fft.irfft(np.fft.rfft(samples, points) * np.fft.rfft(answer, points), points)[: len(samples)]
-    return _at_power_of(waveform, heard)
+    response = generator.standard_normal(len(seconds)) * 10 ** (-3 * seconds / reverberation_seconds)
+    response[seconds < 0.002] = 0.0
+    response *= 10 ** (-direct_to_reverberant / 20) / np.sqrt(np.sum(response**2))
+    response[0] = 1.0
+    points = len(samples) + len(response)
+    reverberant = np.fft.irfft(np.fft.rfft(samples, points) * np.fft.rfft(response, points), points)[
+        : len(samples)
+    ]
+    return _at_power_of(waveform, reverberant)
 
 
 def by_telephone(waveform: Waveform) -> Waveform:
@@ -79,8 +81,8 @@ def by_telephone(waveform: Waveform) -> Waveform:
 def without_a_band(waveform: Waveform, generator: np.random.Generator) -> Waveform:
     """Return the mono recording without one band of 10 to 27 % of the mel scale.
 
-    SpecAugment's mask over frequencies (Park et al., Interspeech 2019; at most 27 of 80 bands there), which here takes
-    the band from every descriptor and not from log-Mel alone.
+    Band rejection (Kharitonov et al., SLT 2021): the counterpart in the waveform of SpecAugment's mask over frequencies
+    (Park et al., Interspeech 2019), which fills bands of log-Mel with its mean; here every descriptor lacks the band.
 
     Args:
         waveform: mono (S,).

@@ -48,20 +48,22 @@ class SelfSupervisedDual(ClassicalSystem):
 
     def __init__(self, config: SelfSupervisedDualConfig) -> None:
         self.config = config
+        self.sizes = config.model_dump(include={"d_model", "num_heads", "ffn_dim", "dropout"})
+        dual_tbnet(num_classes=2, **self.sizes)  # sizes that do not fit are refused before any work
         self.encoder = load_encoder(config.weights, download=config.download).eval()
+        self._cache: LayerCache | None = None
 
     def fit(
         self, training: TrainingData, validation: TrainingData, num_classes: int, seed: int
     ) -> dict[str, Any]:
         """See ``ClassicalSystem``; the epoch of the best validation WA, then of the best likelihood, is kept."""
-        ours = self._paired(training, training.in_order()[0]).lld.shape[-1]
+        ours = self._paired(training, [0]).lld.shape[-1]
         best: Best[tuple[int, dict[str, Tensor]]] = Best(validation.targets.tolist())
         with seeded(seed):
             self.standardizer = Standardizer(self.encoder.width, ours, 1)
             self.standardizer.fit(self._paired(training, indices) for indices in training.in_order())
-            sizes = self.config.model_dump(include={"d_model", "num_heads", "ffn_dim", "dropout"})
             self.network = dual_tbnet(
-                num_classes=num_classes, n_mels=self.encoder.width, num_descriptors=ours, **sizes
+                num_classes=num_classes, n_mels=self.encoder.width, num_descriptors=ours, **self.sizes
             )
             optimizer = torch.optim.Adam(self.network.parameters(), lr=self.config.learning_rate)
             for epoch in range(1, self.config.epochs + 1):
@@ -110,10 +112,11 @@ class SelfSupervisedDual(ClassicalSystem):
     def _paired(self, data: TrainingData, indices: Sequence[int]) -> FeatureBatch:
         """Return the encoder's frames in the place of log-Mel's, and all of ours in that of the descriptors."""
         ours, _ = data.batch(indices)
-        cache = LayerCache(self.encoder, data.store)
+        if self._cache is None or self._cache.store is not data.store:  # its name is a digest of all weights
+            self._cache = LayerCache(self.encoder, data.store)
         theirs = ours.log_mel.new_zeros(*ours.log_mel.shape[:2], self.encoder.width)
         for row, (index, length) in enumerate(zip(indices, ours.lengths.tolist(), strict=True)):
-            frames = cache.frames(data.recordings[index])
+            frames = self._cache.frames(data.recordings[index])
             theirs[row, :length] = frames[torch.arange(length) * len(frames) // length]
         both = torch.cat((ours.log_mel, ours.lld), dim=-1)
         return FeatureBatch(theirs, both, ours.functionals[:, :1], ours.lengths)

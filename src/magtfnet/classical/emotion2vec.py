@@ -37,7 +37,8 @@ class Outputs(NamedTuple):
     """What every layer makes of an utterance.
 
     Args:
-        hidden_states: what the first of the later blocks is given, and what each of these returns, (1, T, D) each.
+        hidden_states: what the blocks behind the context encoder are given, and what each of these returns, (1, T, D)
+            each; those are the layers that data2vec 2.0 learns to predict.
     """
 
     hidden_states: tuple[Tensor, ...]
@@ -89,11 +90,11 @@ class Block(nn.Module):
         batch, steps, width = frames.shape
         parts = self.attn["qkv"](frames).view(batch, steps, 3, self.heads, width // self.heads)
         query, key, value = parts.permute(2, 0, 3, 1, 4)
-        heard = functional.scaled_dot_product_attention(query, key, value, attn_mask=bias)
-        frames = self.norm1(frames + self.attn["proj"](heard.transpose(1, 2).reshape(batch, steps, width)))
-        thought: Tensor = self.mlp["fc2"](functional.gelu(self.mlp["fc1"](frames)))
-        told: Tensor = self.norm2(frames + thought)
-        return told
+        attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=bias)
+        frames = self.norm1(frames + self.attn["proj"](attended.transpose(1, 2).reshape(batch, steps, width)))
+        output: Tensor = self.mlp["fc2"](functional.gelu(self.mlp["fc1"](frames)))
+        normal: Tensor = self.norm2(frames + output)
+        return normal
 
 
 class Emotion2Vec(nn.Module):
@@ -104,6 +105,7 @@ class Emotion2Vec(nn.Module):
 
     Raises:
         KeyError: a weight is missing.
+        ValueError: a size that the others follow from cannot be.
         RuntimeError: a shape is not what the others ask for.
     """
 
@@ -111,7 +113,7 @@ class Emotion2Vec(nn.Module):
         super().__init__()
         width = weights["extra_tokens"].shape[-1]
         scale = weights["alibi_scale"]
-        heads = scale.shape[-3]
+        heads = _heads(scale, width)
         self.convolutions = nn.Sequential(
             *(
                 Convolution(weights[f"convolutions.{number}.convolution.weight"], stride)
@@ -199,6 +201,18 @@ def renamed(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
             if found := re.match(pattern, name[front:]):
                 weights[here.format(*found.groups()) + found.string[found.end() :]] = value.float()
     return weights
+
+
+def _heads(scale: Tensor, width: int) -> int:
+    """Return how many heads attention has: as many as there are slopes in a layer.
+
+    Raises:
+        ValueError: the scale is not (1 or layers, 1, heads, 1, 1), or (1, heads, 1, 1) as older ones are.
+    """
+    shape = tuple(scale.shape)
+    if len(shape) not in (4, 5) or shape[-3] < 2 or width % shape[-3]:
+        raise ValueError(f"alibi_scale has the shape {shape}, expected one slope a head of {width} channels")
+    return shape[-3]
 
 
 def _shapes(weights: Mapping[str, Tensor], name: str, first: int) -> list[tuple[int, ...]]:

@@ -4,6 +4,8 @@ The file is PyTorch's; it is read as weights only, so that nothing of it is exec
 same names does as well.
 """
 
+import argparse
+import re
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -21,9 +23,20 @@ from magtfnet.classical.encoder import PretrainedEncoder
 from magtfnet.classical.weights_at_hand import where_to_get
 from magtfnet.errors import ConfigError, MissingExtraError
 
+np_scalar = np.float64(0).__reduce__()[0]
 WRAPPERS = ("model", "state_dict", "model_state_dict")
 """Where frameworks put the weights within what they save."""
 FILES = ("*.safetensors", "*.pt", "*.pth")
+HARMLESS: list[Any] = [
+    argparse.Namespace,
+    np.dtype,
+    type(np.dtype(np.float64)),
+    type(np.dtype(np.float32)),
+    type(np.dtype(np.int64)),
+    (np_scalar, "numpy.core.multiarray.scalar"),  # its name before NumPy 2
+    np_scalar,
+]
+"""What trainers save beside the weights: settings and numbers, which do nothing when they are made."""
 
 
 class Emotion2VecEncoder(PretrainedEncoder):
@@ -39,15 +52,15 @@ class Emotion2VecEncoder(PretrainedEncoder):
     """
 
     def __init__(self, weights: str, *, download: bool) -> None:
-        folder = Path(weights) if Path(weights).is_dir() else _from_hub(weights, download)
-        file = _file_in(folder)
+        file = _file_in(Path(weights)) if Path(weights).is_dir() else _from_hub(weights, download)
         try:
             network = Emotion2Vec(renamed(_read(file)))
         except KeyError as error:
             raise ConfigError(
-                f"model.weights: {file} is no checkpoint of emotion2vec, found no {error.args[0]}"
+                f"model.weights: {file} is no checkpoint of emotion2vec, found no {error.args[0]}; other encoders need "
+                f"their config.json beside it"
             ) from error
-        except RuntimeError as error:
+        except (RuntimeError, ValueError) as error:
             raise ConfigError(
                 f"model.weights: {file} is no checkpoint of emotion2vec ({str(error).splitlines()[-1].strip()})"
             ) from error
@@ -79,37 +92,46 @@ class Emotion2VecEncoder(PretrainedEncoder):
 
 
 def is_emotion2vec(weights: str) -> bool:
-    """Whether weights are this network's: a folder without a configuration of ``transformers``, or the hub's name."""
+    """Whether weights are this network's: a folder without a configuration of ``transformers``, or one of its names."""
     if Path(weights).is_dir():
         return not (Path(weights) / "config.json").exists() and _files_in(Path(weights)) != []
-    return weights.startswith("emotion2vec/")
+    return not Path(weights).is_absolute() and Path(weights).name.startswith("emotion2vec_")
 
 
 def _from_hub(weights: str, download: bool) -> Path:
+    """Return the file of a name; what others put before it (FunASR: ``iic/``) is ``emotion2vec/`` there."""
     try:
         from huggingface_hub import snapshot_download
         from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
     except ModuleNotFoundError:
         raise MissingExtraError("huggingface_hub", "pretrained") from None
+    name = f"emotion2vec/{Path(weights).name}"
     try:
-        return Path(snapshot_download(weights, allow_patterns=list(FILES), local_files_only=not download))
+        folder = Path(snapshot_download(name, allow_patterns=list(FILES), local_files_only=not download))
     except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise ConfigError(where_to_get(weights, error)) from error
+        raise ConfigError(where_to_get(name, error, download=download)) from error
+    if not _files_in(folder):
+        raise ConfigError(
+            where_to_get(name, FileNotFoundError("no file of weights in it"), download=download)
+        )
+    return _file_in(folder)
 
 
 def _files_in(folder: Path) -> list[Path]:
-    return [file for pattern in FILES for file in sorted(folder.glob(pattern))]
+    """Return the files of weights: those of safetensors where there are any, else PyTorch's."""
+    safe = sorted(folder.glob("*.safetensors"))
+    return safe or sorted(file for pattern in FILES for file in folder.glob(pattern))
 
 
 def _file_in(folder: Path) -> Path:
     """Return the one file of weights.
 
     Raises:
-        ConfigError: there is none, or more than one.
+        ConfigError: there is more than one.
     """
     files = _files_in(folder)
     if len(files) != 1:
-        names = ", ".join(file.name for file in files) or "none"
+        names = ", ".join(file.name for file in files)
         raise ConfigError(f"model.weights = '{folder}': expected one file of weights in it, found {names}")
     return files[0]
 
@@ -118,16 +140,21 @@ def _read(file: Path) -> dict[str, Tensor]:
     """Return what a file holds, whatever framework saved it.
 
     Raises:
-        ConfigError: it cannot be read without executing what is in it, or it is damaged.
+        ConfigError: it cannot be read, or not without executing what is in it.
     """
     try:
         if file.suffix == ".safetensors":
             return dict(load_file(file))
-        found: Any = torch.load(file, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(HARMLESS):
+            found: Any = torch.load(file, map_location="cpu", weights_only=True)
+    except PermissionError as error:
+        raise ConfigError(f"model.weights: {file} cannot be read ({error.strerror})") from error
     except (UnpicklingError, SafetensorError, RuntimeError, EOFError, ValueError, OSError) as error:
+        named = re.search(r"GLOBAL (\S+)", str(error))
+        why = f"it names {named[1]}" if named else type(error).__name__
         raise ConfigError(
             f"model.weights: {file} holds no weights that can be read without executing it "
-            f"({type(error).__name__}); if it is whole and trusted, save its weights as safetensors"
+            f"({why}); if it is whole and trusted, save its weights as safetensors"
         ) from error
     for name in WRAPPERS:
         if isinstance(found, dict) and isinstance(found.get(name), dict):

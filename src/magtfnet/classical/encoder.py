@@ -4,7 +4,7 @@ Utterances go through one at a time: no padding, no mask, and the memory of one.
 """
 
 import hashlib
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,7 +21,7 @@ SHORTEST = 640
 """Samples that the convolutions of every encoder here can make a frame of; shorter recordings are filled up."""
 
 
-class PretrainedEncoder(nn.Module):
+class PretrainedEncoder(nn.Module, ABC):
     """An encoder with its layers.
 
     Args:

@@ -22,7 +22,7 @@ class KernelMachine(NamedTuple):
     """A fitted machine.
 
     Args:
-        pipeline: scikit-learn's, from functionals to what a class stands above its prior.
+        pipeline: scikit-learn's, from vectors (N, F) to what a class stands above its prior.
         prior: share of each class (K,).
     """
 
@@ -51,5 +51,5 @@ def fit_kernel_ridge(vectors: Floats, classes: Floats, ridge: float, gamma: floa
 
 
 def cut_off(deviations: Floats) -> Floats:
-    """Return standardised functionals, those further out than ``FURTHEST`` there."""
+    """Return standardised values (N, F), those further out than ``FURTHEST`` there."""
     return np.clip(deviations, -FURTHEST, FURTHEST)

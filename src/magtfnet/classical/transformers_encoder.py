@@ -41,7 +41,7 @@ class TransformersEncoder(PretrainedEncoder):
                 weights, local_files_only=not download, trust_remote_code=False
             )
         except (OSError, ValueError, KeyError) as error:
-            raise ConfigError(where_to_get(weights, error)) from error
+            raise ConfigError(where_to_get(weights, error, download=download)) from error
         is_whisper = found.config.model_type == "whisper"
         if not is_whisper and not hasattr(found, "feature_extractor"):
             raise ConfigError(

@@ -115,4 +115,5 @@ def _run_of(history: Path) -> str:
 
 
 def _best(rows: Iterable[dict[str, float]]) -> int:
-    return int(max(rows, key=lambda row: (row["validation_WA"], -row["validation_loss"]))["epoch"])
+    """Return the epoch of the best validation WA, of equals that of the least loss where there is one."""
+    return int(max(rows, key=lambda row: (row["validation_WA"], -row.get("validation_loss", 0.0)))["epoch"])
