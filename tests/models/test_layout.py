@@ -54,6 +54,18 @@ def test_windows_see_zeros_beyond_the_ends(layout, padded):
     assert torch.equal(found[first_of_second + 3], padded[1, 2:5])
 
 
+@pytest.mark.parametrize("count", [0, 1, 4, 40])
+def test_delayed_frames_are_of_their_own_utterance(layout, padded, count):
+    found = rows(layout, layout.delayed(layout.arrange(padded), count))
+    expected = torch.cat(
+        [
+            torch.cat([torch.zeros(count, 5), frames[:n]])[:n]
+            for frames, n in zip(padded, LENGTHS, strict=True)
+        ]
+    )
+    assert torch.equal(found, expected)
+
+
 def test_padding_comes_back_as_zeros(layout, padded):
     assert torch.equal(layout.pad(layout.arrange(padded)), padded.nan_to_num(0.0))
 

@@ -6,6 +6,7 @@ steps on a GPU), and the frames stay padded.
 """
 
 from abc import ABC, abstractmethod
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -42,6 +43,10 @@ class Layout(ABC):
     @abstractmethod
     def windows(self, frames: Tensor, size: int) -> Tensor:
         """Return (..., size * C): each frame with its neighbours, ``size`` in all, zeros beyond the ends."""
+
+    @abstractmethod
+    def delayed(self, frames: Tensor, count: int) -> Tensor:
+        """Return for each frame the one ``count`` earlier in its utterance, zeros before the first."""
 
     @abstractmethod
     def mean(self, frames: Tensor) -> Tensor:
@@ -88,6 +93,16 @@ class Packed(Layout):
         half = size // 2
         around = (functional.pad(part, (0, 0, half, half)) for part in self._parts(frames))
         return torch.cat([part.unfold(0, size, 1).transpose(1, 2) for part in around]).flatten(1)
+
+    def delayed(self, frames: Tensor, count: int) -> Tensor:
+        """See ``Layout``."""
+        earlier = functional.pad(frames, (0, 0, count, 0))[: len(frames)]
+        return earlier.masked_fill(self._places < count, 0.0)
+
+    @cached_property
+    def _places(self) -> Tensor:
+        """(S, 1): how many frames of its utterance lie before each."""
+        return torch.cat([torch.arange(count, device=self.lengths.device) for count in self.counts])[:, None]
 
     def mean(self, frames: Tensor) -> Tensor:
         """See ``Layout``."""
@@ -144,6 +159,10 @@ class Padded(Layout):
         """See ``Layout``; ``frames`` is zero on padding."""
         half = size // 2
         return functional.pad(frames, (0, 0, half, half)).unfold(1, size, 1).transpose(2, 3).flatten(2)
+
+    def delayed(self, frames: Tensor, count: int) -> Tensor:
+        """See ``Layout``."""
+        return functional.pad(frames, (0, 0, count, 0))[:, : frames.shape[1]]
 
     def mean(self, frames: Tensor) -> Tensor:
         """See ``Layout``."""

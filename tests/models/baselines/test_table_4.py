@@ -1,5 +1,7 @@
 """The neural systems of Table 4: what makes each that system, by hand or beside plain code."""
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +14,7 @@ from magtfnet.models.baselines.tim_net import TemporalAwareBlock
 from magtfnet.models.blocks.attentive_pooling import AttentivePooling
 from magtfnet.models.blocks.cosines import cosines
 from magtfnet.models.blocks.delta import delta
-from magtfnet.models.blocks.real_batch_norm import RealBatchNorm
+from magtfnet.models.layout import Packed, Padded
 
 
 def test_cepstra_are_scipys():
@@ -41,26 +43,57 @@ def test_attention_weighs_real_frames_only():
     torch.testing.assert_close(pooling(frames, valid), torch.tensor([[2.0, 3.0]]))
 
 
-def test_batch_normalisation_knows_real_frames_only():
-    norm = RealBatchNorm(1)
-    frames, valid = torch.tensor([[[1.0], [3.0], [50.0]]]), torch.tensor([[True, True, False]])
-    found = norm(frames, valid)
-    torch.testing.assert_close(found[0, :, 0], torch.tensor([-1.0, 1.0, 0.0]), atol=1e-4, rtol=0)
-    assert norm.norm.running_mean.item() == pytest.approx(0.1 * 2)
+def test_tim_nets_batch_normalisation_knows_real_frames_only():
+    torch.manual_seed(0)
+    one = create_model("tim_net", num_classes=3, dropout=0.0)
+    two = deepcopy(one)
+    frames, lengths = torch.randn(2, 9, 40), torch.tensor([9, 4])
+    one(log_mel=frames, lengths=lengths)
+    frames[1, 4:] = 50.0
+    two(log_mel=torch.cat([frames, torch.full((2, 3, 40), torch.nan)], dim=1), lengths=lengths)
+    for block, other in zip(one.ahead, two.ahead, strict=True):
+        for norm, same in zip(block.norms, other.norms, strict=True):
+            assert norm.running_mean.any()
+            torch.testing.assert_close(same.running_mean, norm.running_mean)
+            torch.testing.assert_close(same.running_var, norm.running_var)
 
 
-def test_a_temporal_block_is_causal_and_gates_its_input():
+@pytest.mark.parametrize("layout", [Padded(torch.tensor([12]), 12), Packed(torch.tensor([12]))])
+def test_a_temporal_block_is_causal_and_gates_its_input(layout):
     torch.manual_seed(0)
     block = TemporalAwareBlock(3, 2, 4, dropout=0.0).eval()
-    frames, valid = torch.randn(1, 12, 3), torch.ones(1, 12, dtype=torch.bool)
+    frames = torch.randn(1, 12, 3)
     changed = frames.clone()
     changed[0, 7] += 1.0
-    before, after = block(frames, valid), block(changed, valid)
+    before, after = (layout.pad(block(layout.arrange(given), layout)) for given in (frames, changed))
     assert torch.equal(before[0, :7], after[0, :7]), "nothing is known before it is said"
     assert not torch.allclose(before[0, 11], after[0, 11]), "four frames on it is remembered"
     assert ((before / frames >= 0.5) & (before / frames < 1)).all(), (
         "a gate of rectified values lies above one half"
     )
+
+
+def test_a_temporal_blocks_product_is_its_dilated_convolution():
+    torch.manual_seed(0)
+    block, layout = TemporalAwareBlock(3, 4, 2, dropout=0.0), Packed(torch.tensor([5, 9]))
+    frames = torch.randn(14, 3)
+    convolution = block.convolutions[0]
+    expected = [
+        convolution(functional.pad(part.T[None], (6, 0)))[0].T for part in torch.split(frames, [5, 9])
+    ]
+    torch.testing.assert_close(block._convolve(convolution, frames, layout), torch.cat(expected))
+
+
+def test_a_temporal_block_drops_whole_channels_of_an_utterance():
+    torch.manual_seed(0)
+    block, layout = TemporalAwareBlock(64, 2, 1, dropout=0.5), Packed(torch.tensor([5, 9]))
+    for norm in block.norms:
+        torch.nn.init.constant_(norm.bias, 9.0)  # nothing is rectified away
+    dropped = block(torch.ones(14, 64), layout) == 0.5  # the gate of nothing
+    for part in torch.split(dropped, [5, 9]):
+        assert torch.equal(part.all(dim=0), part.any(dim=0))
+        assert 10 < part[0].sum() < 54
+    assert not torch.equal(dropped[0], dropped[5])
 
 
 def test_tim_net_has_no_more_cepstra_than_bands():

@@ -67,7 +67,6 @@ class ACRNN(Model):
         )
         for convolution in self.convolutions:  # six layers without normalisation: the signal must not fade
             nn.init.kaiming_normal_(cast("Tensor", convolution.weight), a=SLOPE)
-        self.pool = nn.MaxPool2d((2, 4), ceil_mode=True)
         self.linear = nn.Linear(widths[-1] * -(-config.n_mels // 4), config.linear)
         self.norm = nn.BatchNorm1d(config.linear)
         self.blstm = BLSTM(config.linear, config.cells, dropout=0.0)
@@ -85,19 +84,23 @@ class ACRNN(Model):
 
     def _classify(self, slices: Tensor, owners: Tensor) -> Tensor:
         """Map slices (S, T, 3 * M) to logits (S, K)."""
-        feature_map = slices.view(slices.shape[0], slices.shape[1], 3, -1).transpose(1, 2)  # (S, 3, T, M)
-        feature_map = feature_map.contiguous(
-            memory_format=torch.channels_last
-        )  # convolutions take a third less
+        # bands are the rows: convolutions learn in half the time where rows are long, and with channels last
+        feature_map = slices.view(*slices.shape[:2], 3, -1).permute(0, 2, 3, 1)  # (S, 3, M, T)
+        feature_map = feature_map.contiguous(memory_format=torch.channels_last)
         for number, convolution in enumerate(self.convolutions):
-            feature_map = functional.leaky_relu(convolution(feature_map), SLOPE)
+            weight, bias = (
+                cast("Tensor", convolution.weight).transpose(2, 3),
+                cast("Tensor", convolution.bias),
+            )
+            convolved = functional.conv2d(feature_map, weight, bias, padding=(1, 2))
+            feature_map = functional.leaky_relu(convolved, SLOPE)
             if number == 0:
-                feature_map = self.pool(feature_map)
+                feature_map = functional.max_pool2d(feature_map, (4, 2), ceil_mode=True)
             feature_map = self.dropout(feature_map)
-        frames = self.linear(feature_map.transpose(1, 2).flatten(2))  # (S, T / 2, linear)
+        frames = self.linear(feature_map.permute(0, 3, 1, 2).flatten(2))  # (S, T / 2, linear)
         with full_precision(frames):
-            by_channel = self.norm(at_least_float32(frames).transpose(1, 2))
-            frames = functional.leaky_relu(by_channel, SLOPE).transpose(1, 2)
+            normed = self.norm(at_least_float32(frames).flatten(0, 1)).view(frames.shape)
+            frames = functional.leaky_relu(normed, SLOPE)
             layout = Padded(torch.full_like(owners, frames.shape[1]), frames.shape[1])
             pooled = self.attention(self.blstm(frames, layout), layout.valid)
             hidden = functional.leaky_relu(self.hidden(pooled), SLOPE)

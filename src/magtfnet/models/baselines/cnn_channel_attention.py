@@ -52,8 +52,9 @@ class AttendedConvolution(nn.Module):
 
     def forward(self, feature_map: Tensor) -> Tensor:
         """Map (S, C, T, M) to (S, C', T / 2, M / 2), rounded up."""
-        feature_map = torch.relu(self.norm(self.convolution(feature_map)))
-        weights = self.attention(feature_map.mean(dim=(2, 3)))
+        convolved = self.convolution(feature_map).contiguous(memory_format=torch.channels_last)
+        feature_map = torch.relu(self.norm(convolved))
+        weights = self.attention(feature_map.permute(0, 2, 3, 1).mean(dim=(1, 2)))
         return functional.max_pool2d(feature_map * weights[:, :, None, None], 2, ceil_mode=True)
 
 
@@ -85,7 +86,9 @@ class CNNChannelAttention(Model):
         """Map slices (S, T, M) to logits (S, K)."""
         feature_map = self.layers(slices.unsqueeze(1))
         with full_precision(feature_map):
-            logits: Tensor = self.classifier(self.dropout(at_least_float32(feature_map).mean(dim=(2, 3))))
+            logits: Tensor = self.classifier(
+                self.dropout(at_least_float32(feature_map).permute(0, 2, 3, 1).mean(dim=(1, 2)))
+            )
         return logits
 
 

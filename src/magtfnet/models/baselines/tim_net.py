@@ -5,7 +5,7 @@ speech emotion recognition", ICASSP 2023. The paper's input is 39 MFCC; here the
 standardised log-Mel frames, the first 39 of 40, at our frame rate of 10 ms instead of 12.5 ms.
 """
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from pydantic import Field
@@ -16,9 +16,7 @@ from magtfnet.config import Settings, validated
 from magtfnet.errors import ConfigError
 from magtfnet.models.blocks.blstm import reverse
 from magtfnet.models.blocks.cosines import cosines
-from magtfnet.models.blocks.real_batch_norm import RealBatchNorm
-from magtfnet.models.masking import masked_mean, valid_frames, zero_padding
-from magtfnet.models.precision import at_least_float32
+from magtfnet.models.layout import Exported, Layout, Packed
 from magtfnet.models.protocol import Model, register_model
 
 
@@ -48,21 +46,28 @@ class TemporalAwareBlock(nn.Module):
 
     def __init__(self, filters: int, kernel_size: int, dilation: int, dropout: float) -> None:
         super().__init__()
-        self.before = dilation * (kernel_size - 1)
+        self.delays = [dilation * before for before in reversed(range(kernel_size))]
         self.convolutions = nn.ModuleList(
             nn.Conv1d(filters, filters, kernel_size, dilation=dilation) for _ in range(2)
         )
-        self.norms = nn.ModuleList(RealBatchNorm(filters) for _ in range(2))
-        self.dropout = nn.Dropout1d(dropout)
+        self.norms = nn.ModuleList(nn.BatchNorm1d(filters) for _ in range(2))
+        self.dropout = dropout
 
-    def forward(self, frames: Tensor, valid: Tensor) -> Tensor:
-        """Map frames (B, T, C) of which ``valid`` (B, T) are real to frames of the same shape."""
+    def forward(self, frames: Tensor, layout: Layout) -> Tensor:
+        """Map frames (..., C) of the layout to frames of the same shape."""
         gate = frames
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
-            past = functional.pad(gate.transpose(1, 2), (self.before, 0))
-            channels = torch.relu(norm(convolution(past).transpose(1, 2), valid)).transpose(1, 2)
-            gate = self.dropout(channels).transpose(1, 2)
+            convolved = self._convolve(cast("nn.Conv1d", convolution), gate, layout)
+            gate = torch.relu(norm(convolved.flatten(0, -2)).view_as(convolved))
+            if self.training:
+                whole = torch.ones(len(layout.lengths), gate.shape[-1], device=gate.device, dtype=gate.dtype)
+                gate = layout.scale(gate, functional.dropout(whole, self.dropout))
         return frames * torch.sigmoid(gate)
+
+    def _convolve(self, convolution: nn.Conv1d, frames: Tensor, layout: Layout) -> Tensor:
+        """Convolve as one product: a sixth of the time that a convolution takes, whose channels come first."""
+        past = torch.cat([layout.delayed(frames, delay) for delay in self.delays], dim=-1)
+        return functional.linear(past, convolution.weight.transpose(1, 2).flatten(1), convolution.bias)
 
 
 class TIMNet(Model):
@@ -74,7 +79,9 @@ class TIMNet(Model):
 
     inputs = ("log_mel",)
     cosines: Tensor
-    static_shapes = False  # batch normalisation takes real frames out of their padding
+    static_shapes = (
+        False  # real frames are taken out of their padding, which batch normalisation must not see
+    )
 
     def __init__(self, config: TIMNetConfig) -> None:
         super().__init__()
@@ -96,16 +103,16 @@ class TIMNet(Model):
 
     def forward(self, *, log_mel: Tensor, lengths: Tensor) -> Tensor:
         """Map log-Mel (B, T, M) of ``lengths`` (B,) real frames to logits (B, K)."""
-        valid = valid_frames(lengths, log_mel.shape[1])
-        cepstra = zero_padding(log_mel, valid) @ self.cosines
-        ahead = zero_padding(self.starts[0](cepstra), valid)
-        back = zero_padding(self.starts[1](reverse(cepstra, lengths)), valid)
+        # nothing learns in an exported graph, so padding may pass batch normalisation there
+        exporting = torch.onnx.is_in_onnx_export()
+        layout = Exported(lengths, log_mel.shape[1]) if exporting else Packed(lengths)
+        cepstra = log_mel @ self.cosines
+        ahead = self.starts[0](layout.arrange(cepstra))
+        back = self.starts[1](layout.arrange(reverse(cepstra, lengths)))
         spans = []
         for forward_block, backward_block in zip(self.ahead, self.back, strict=True):
-            ahead, back = forward_block(ahead, valid), backward_block(back, valid)
-            spans.append(
-                masked_mean(at_least_float32(ahead + back), valid)
-            )  # the order of frames is averaged away
+            ahead, back = forward_block(ahead, layout), backward_block(back, layout)
+            spans.append(layout.mean(ahead + back))  # the order of frames is averaged away
         fused = torch.einsum("n,nbc->bc", self.fusion, torch.stack(spans))
         logits: Tensor = self.classifier(fused)
         return logits
