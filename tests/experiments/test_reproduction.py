@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from tiny_model import TINY
@@ -193,6 +194,34 @@ def test_a_rehearsal_cannot_be_taken_for_a_result(emodb, tmp_path, feature_cache
             resume=True,
             cache=feature_cache,
         )
+
+
+def test_table_4_is_compared_by_cost_too(emodb, folds, tmp_path, feature_cache, monkeypatch):
+    rows = [row for row in TABLES[4].rows if row.model in ("cnn_channel_attention", "dnn_elm", FULL)]
+    monkeypatch.setitem(TABLES, 4, replace(TABLES[4], rows=tuple(rows)))
+    out = tmp_path / "out"
+    request = Request({"emodb": emodb}, (4,), 1, {"emodb": folds}, speakers_apart=False)
+    result = reproduce(request, out, CONFIG, cache=feature_cache, jobs=1)
+    write(result, out, "magtfnet reproduce --tables 4")
+    text = (out / "emodb" / PAPERS_PROTOCOL / "compare.md").read_text()
+    assert "CPU ms for a second of speech" in text
+    for row in rows:
+        report = result.reports[Study("emodb", PAPERS_PROTOCOL, row.model)]
+        line = next(line for line in text.splitlines() if line.startswith(f"| {row.model} |"))
+        accuracy, milliseconds = line.split("|")[2], line.split("|")[-2]
+        assert accuracy.split()[0] == f"{100 * report.weighted_accuracy.mean:.2f}"
+        assert float(milliseconds) > 0
+    assert "<svg" in (out / "emodb" / PAPERS_PROTOCOL / "compare.html").read_text()
+    assert not (out / "emodb" / PUBLISHED_FOLDS / "compare.html").exists(), "one system is no comparison"
+    rehearsal = replace(result, request=replace(request, quick=True))
+    write(rehearsal, out, "magtfnet reproduce --tables 4 --quick")
+    assert "must not be quoted" in (out / "emodb" / PAPERS_PROTOCOL / "rehearsal.html").read_text()
+
+
+def test_other_tables_measure_no_costs(done):
+    result, out = done
+    write(result, out, "magtfnet reproduce")
+    assert not list(out.rglob("compare.html"))
 
 
 def test_a_protocol_that_a_corpus_cannot_satisfy_is_told(tmp_path, feature_cache):

@@ -159,7 +159,7 @@ def compare(
     unfinished = sum(not RunDirectory(training.folder).complete for training in trainings)
     workers = choose_workers(configs[REFERENCE], len(corpus.labels), unfinished, jobs, announce)
     runs_of, diverged = _train(trainings, workers, announce)
-    return Comparison([_compared(name, done, corpus) for name, done in runs_of.items()], diverged)
+    return Comparison([measured(name, done, corpus) for name, done in runs_of.items()], diverged)
 
 
 def _train(
@@ -223,7 +223,14 @@ def _inputs(config: ExperimentConfig) -> object:
     return config.audio, config.features, config.training.copies
 
 
-def _compared(name: str, runs: Sequence[TrainedRun], corpus: Corpus) -> Compared:
+def measured(name: str, runs: Sequence[TrainedRun], corpus: Corpus) -> Compared:
+    """Return the scores of a system's runs and what it costs; of a network, predictions are timed now.
+
+    Args:
+        name: of the system.
+        runs: one or more.
+        corpus: that they were trained on.
+    """
     report = AggregateReport({run.name: run.report for run in runs})
     seconds = sum(row["seconds"] for run in runs for row in run.history) / len(runs)
     if name in CLASSICAL:

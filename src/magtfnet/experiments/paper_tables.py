@@ -124,7 +124,8 @@ TABLES: dict[int, PaperTable] = {
             Row("MAGTF-Net", FULL, (81.2, None)),
         ),
         "The paper quotes one figure a system, from its authors' own splits; for itself the mean of WA and UA. "
-        "Dual-TBNet is here without self-supervised features. Wav2Vec2.0 [53] needs weights that are not at hand.",
+        "Dual-TBNet is here without self-supervised features. Wav2Vec2.0 [53] needs weights that are not at hand. "
+        "A page in the folder of each protocol has size, times and a picture of accuracy against cost.",
     ),
     5: PaperTable(
         5,

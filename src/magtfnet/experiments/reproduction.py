@@ -18,6 +18,7 @@ from magtfnet.experiments.cross_validation import plan
 from magtfnet.experiments.paper_tables import FULL, TABLES
 from magtfnet.experiments.preparation import check_settings, prepare_training, with_system
 from magtfnet.experiments.run_directory import RunDirectory
+from magtfnet.experiments.training_run import TrainedRun
 from magtfnet.experiments.trainings import (
     Announce,
     PlannedRun,
@@ -30,6 +31,8 @@ from magtfnet.features import FeatureStore
 
 OURS = frozenset(row.model for number, table in TABLES.items() if number != 4 for row in table.rows)
 """Models of one family, whose sizes ``--set model.*`` changes together; other systems keep their papers'."""
+RIVALS = frozenset(row.model for row in TABLES[4].rows)
+"""Systems that the paper is compared with, and its own."""
 PAPERS_PROTOCOL = "speaker_dependent_8_1_1"
 SPEAKERS_APART = "speaker_independent_k_fold"
 PUBLISHED_FOLDS = "folds_from"
@@ -120,6 +123,7 @@ class Reproduction:
         reports: of each study, by run.
         refused: protocols that a corpus cannot satisfy, and why.
         learnt: how many numbers a classical system learnt in its first run.
+        rivals: the runs of Table 4's systems, whose costs are compared too.
     """
 
     request: Request
@@ -127,6 +131,7 @@ class Reproduction:
     reports: Mapping[Study, AggregateReport]
     refused: Mapping[str, str]
     learnt: Mapping[Study, int] = field(default_factory=dict)
+    rivals: Mapping[Study, Sequence[TrainedRun]] = field(default_factory=dict)
 
 
 def reproduce(
@@ -177,11 +182,15 @@ def reproduce(
     workers = choose_workers(config, classes, unfinished, jobs, announce)
     runs: dict[Study, dict[str, EvaluationReport]] = {}
     learnt: dict[Study, int] = {}
+    rivals: dict[Study, list[TrainedRun]] = {}
     for (study, _), run in zip(work, do_all(trainings, workers, announce), strict=True):
         runs.setdefault(study, {})[run.name] = run.report
+        if 4 in request.tables and study.model in RIVALS and study.corpus in TABLES[4].corpora:
+            rivals.setdefault(study, []).append(run)
         if study.model in CLASSICAL and study not in learnt:
             learnt[study] = int(RunDirectory(run.folder).read_metrics()["training"]["parameters"])
-    return Reproduction(request, config, {s: AggregateReport(r) for s, r in runs.items()}, refused, learnt)
+    reports = {study: AggregateReport(by_run) for study, by_run in runs.items()}
+    return Reproduction(request, config, reports, refused, learnt, rivals)
 
 
 def refuse_what_tables_set(config: ExperimentConfig) -> None:

@@ -1,17 +1,24 @@
 """The files of a reproduction beside its runs: the reports, and of each study all predictions and their scores."""
 
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+from magtfnet.evaluation.document import Document
+from magtfnet.experiments import comparison_report
+from magtfnet.experiments.comparison import measured
+from magtfnet.experiments.paper_tables import FULL
 from magtfnet.experiments.reproduction import Reproduction
-from magtfnet.experiments.reproduction_report import report
+from magtfnet.experiments.reproduction_report import WARNING, report
 from magtfnet.writing import write_whole
 
 
 def write(result: Reproduction, out: Path, command: str) -> Path:
     """Write the report as HTML and Markdown, and ``predictions.csv`` and ``scores.json`` of each study in its folder.
 
-    A rehearsal's files have that name, so that nobody takes them for the report.
+    Table 4's systems are compared by accuracy and cost too, in ``compare.html`` and ``compare.md`` of a protocol's
+    folder. A rehearsal's files have that name, so that nobody takes them for the report.
 
     Args:
         result: the reproduction.
@@ -25,8 +32,30 @@ def write(result: Reproduction, out: Path, command: str) -> Path:
         folder = out / study.folder
         together.pooled.save_predictions(folder / "predictions.csv")
         write_whole(folder / "scores.json", json.dumps(together.to_dict(), indent=2) + "\n")
-    document = report(result, command)
-    page = out / ("rehearsal.html" if result.request.quick else "report.html")
+    is_rehearsal = result.request.quick
+    for folder, document in _comparisons(result, command):
+        _write(document, out / folder / ("rehearsal.html" if is_rehearsal else "compare.html"))
+    page = out / ("rehearsal.html" if is_rehearsal else "report.html")
+    _write(report(result, command), page)
+    return page
+
+
+def _comparisons(result: Reproduction, command: str) -> Iterator[tuple[Path, Document]]:
+    """Yield what Table 4's systems cost under each protocol, and the folder of the protocol."""
+    for corpus, protocol in dict.fromkeys((study.corpus, study.protocol) for study in result.rivals):
+        copy = result.request.corpora[corpus]
+        runs = {
+            study.model: of_study
+            for study, of_study in result.rivals.items()
+            if (study.corpus, study.protocol) == (corpus, protocol)
+        }
+        if runs.keys() == {FULL}:  # published folds, which the full system alone is trained on
+            continue
+        systems = [measured(name, of_study, copy) for name, of_study in runs.items()]
+        document = comparison_report.report(copy, protocol, systems, [], command)
+        yield Path(corpus, protocol), replace(document, warnings=[WARNING] if result.request.quick else [])
+
+
+def _write(document: Document, page: Path) -> None:
     write_whole(page, document.html())
     write_whole(page.with_suffix(".md"), document.markdown())
-    return page

@@ -48,6 +48,7 @@ HOW = (
     "rather too narrow than too wide, and new speakers vary more than new utterances."
 )
 SIGNIFICANT = 0.05
+WARNING = "A rehearsal of one epoch on one split: these figures are not results and must not be quoted."
 
 
 class Comparison:
@@ -152,11 +153,7 @@ def report(result: Reproduction, command: str) -> Document:
         f"at most {training.epochs} epochs, patience {training.patience}, {training.precision}",
         "epoch": "chosen by validation WA; each test part was read once, after that",
     }
-    warnings = []
-    if result.request.quick:
-        warnings = [
-            "A rehearsal of one epoch on one split: these figures are not results and must not be quoted."
-        ]
+    warnings = [WARNING] if result.request.quick else []
     title = "MAGTF-Net: the paper's tables" + (" (rehearsal)" if result.request.quick else "")
     return Document(title, sections, warnings, command, facts)
 
