@@ -23,6 +23,7 @@ from magtfnet.progress import Progress, silent
 from magtfnet.training.batches import TrainingData
 from magtfnet.training.checkpoint import DAMAGED, load_checkpoint, save_checkpoint
 from magtfnet.training.epoch_loop import Epoch, EpochLoop
+from magtfnet.training.kept_memory import kept_memory
 from magtfnet.training.optimizers import make_optimizer, restore
 from magtfnet.training.resident import ResidentData
 from magtfnet.training.steps import CapturedStep, Learner, PlainStep, Step, can_be_recorded
@@ -108,17 +109,18 @@ def fit(
     if recorded:
         step = CapturedStep(learner, ResidentData(training, standardizer, device, model.inputs))
     loop = EpochLoop(model, standardizer, config, device, progress)
-    while len(result.history) < config.epochs and result.epochs_without_gain() < config.patience:
-        epoch, start = len(result.history) + 1, time.perf_counter()
-        before = result.history[-1] if result.history and validation is not None else None
-        loss = loop.train(step, len(training), seed=seed, epoch=epoch, before=before)
-        row = {"epoch": epoch, "train_loss": loss}
-        if validation is not None:
-            row |= loop.evaluate(validation, epoch)
-        result.take(row | {"seconds": time.perf_counter() - start}, model)
-        if checkpoint is not None:
-            save_checkpoint(checkpoint, _state(result, model, optimizer))
-        on_epoch(result.history[-1])
+    with kept_memory():
+        while len(result.history) < config.epochs and result.epochs_without_gain() < config.patience:
+            epoch, start = len(result.history) + 1, time.perf_counter()
+            before = result.history[-1] if result.history and validation is not None else None
+            loss = loop.train(step, len(training), seed=seed, epoch=epoch, before=before)
+            row = {"epoch": epoch, "train_loss": loss}
+            if validation is not None:
+                row |= loop.evaluate(validation, epoch)
+            result.take(row | {"seconds": time.perf_counter() - start}, model)
+            if checkpoint is not None:
+                save_checkpoint(checkpoint, _state(result, model, optimizer))
+            on_epoch(result.history[-1])
     model.load_state_dict(result.best_weights)
     model.to("cpu").eval()
     standardizer.to("cpu")

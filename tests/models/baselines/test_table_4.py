@@ -9,6 +9,7 @@ from scipy.fft import dct
 from torch.nn import functional
 
 from magtfnet import ConfigError, create_model
+from magtfnet.models.baselines.cnn_channel_attention import AttendedConvolution
 from magtfnet.models.baselines.densenet_gru import DenseLayer
 from magtfnet.models.baselines.tim_net import TemporalAwareBlock
 from magtfnet.models.blocks.attentive_pooling import AttentivePooling
@@ -94,6 +95,23 @@ def test_a_temporal_block_drops_whole_channels_of_an_utterance():
         assert torch.equal(part.all(dim=0), part.any(dim=0))
         assert 10 < part[0].sum() < 54
     assert not torch.equal(dropped[0], dropped[5])
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_an_attended_convolution_is_a_convolution_whose_channels_are_weighed(channels):
+    torch.manual_seed(0)
+    layer = AttendedConvolution(channels, 16, reduction=2).double()
+    picture = torch.randn(2, channels, 7, 5, dtype=torch.double)
+    plain = torch.relu(layer.norm(layer.convolution(picture)))
+    weighed = plain * layer.attention(plain.mean(dim=(2, 3)))[:, :, None, None]
+    expected = functional.max_pool2d(weighed, 2, ceil_mode=True)
+    found = layer(picture)
+    assert found.shape == (2, 16, 4, 3)
+    torch.testing.assert_close(found, expected, atol=1e-12, rtol=0)
+    slopes, others = (
+        torch.autograd.grad(out.square().sum(), layer.parameters()) for out in (found, expected)
+    )
+    torch.testing.assert_close(slopes, others, atol=1e-10, rtol=0)
 
 
 def test_tim_net_has_no_more_cepstra_than_bands():

@@ -52,10 +52,25 @@ class AttendedConvolution(nn.Module):
 
     def forward(self, feature_map: Tensor) -> Tensor:
         """Map (S, C, T, M) to (S, C', T / 2, M / 2), rounded up."""
-        convolved = self.convolution(feature_map).contiguous(memory_format=torch.channels_last)
-        feature_map = torch.relu(self.norm(convolved))
+        feature_map = torch.relu_(self.norm(self._convolve(feature_map)))
         weights = self.attention(feature_map.permute(0, 2, 3, 1).mean(dim=(1, 2)))
-        return functional.max_pool2d(feature_map * weights[:, :, None, None], 2, ceil_mode=True)
+        # weights are positive, so the largest value of a pool is the largest before them too
+        pooled = functional.max_pool2d(feature_map, 2, ceil_mode=True)
+        weighed: Tensor = pooled * weights[:, :, None, None]
+        return weighed
+
+    def _convolve(self, feature_map: Tensor) -> Tensor:
+        """Map (S, C, T, M) to (S, C', T, M), channels last in memory."""
+        if feature_map.shape[1] > 1 or torch.onnx.is_in_onnx_export():
+            convolved: Tensor = self.convolution(feature_map)
+            return convolved.contiguous(memory_format=torch.channels_last)
+        # of one channel, a convolution would put channels first; a product of neighbourhoods puts them last
+        time, bands = feature_map.shape[2:]
+        padded = functional.pad(feature_map[:, 0], (1, 1, 1, 1))
+        shifted = [padded[:, i : i + time, j : j + bands] for i in range(3) for j in range(3)]
+        product = functional.linear(torch.stack(shifted, dim=-1), self.convolution.weight.flatten(1))
+        channels_first: Tensor = product.permute(0, 3, 1, 2)
+        return channels_first
 
 
 class CNNChannelAttention(Model):

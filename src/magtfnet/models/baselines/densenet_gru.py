@@ -50,7 +50,7 @@ class DenseLayer(nn.Module):
 
     def forward(self, feature_map: Tensor) -> Tensor:
         """Map (S, C, T, M) to (S, C + growth, T, M)."""
-        added = self.dropout(self.convolution(torch.relu(self.norm(feature_map))))
+        added = self.dropout(self.convolution(torch.relu_(self.norm(feature_map))))
         return torch.cat((feature_map, added), dim=1)
 
 
@@ -58,7 +58,7 @@ def _transition(channels: int) -> nn.Sequential:
     """Halve channels, time and frequency."""
     return nn.Sequential(
         nn.BatchNorm2d(channels),
-        nn.ReLU(),
+        nn.ReLU(inplace=True),
         nn.Conv2d(channels, channels // 2, 1, bias=False),
         nn.AvgPool2d(2, ceil_mode=True),
     )
@@ -87,7 +87,7 @@ class DenseNetGRU(Model):
             if number < len(config.layers) - 1:
                 parts.append(_transition(channels))
                 channels, bands = channels // 2, -(-bands // 2)
-        self.dense = nn.Sequential(*parts, nn.BatchNorm2d(channels), nn.ReLU())
+        self.dense = nn.Sequential(*parts, nn.BatchNorm2d(channels), nn.ReLU(inplace=True))
         self.gru = nn.GRU(channels * bands, config.cells, batch_first=True)
         self.dropout = Dropout(config.dropout)
         self.classifier = nn.Linear(config.cells, config.num_classes)
