@@ -1,8 +1,8 @@
 """How the frames of a batch lie in memory: one after another without padding, or padded to the longest.
 
 Blocks that look at one frame at a time do not care; what looks across frames asks the layout. Both give the
-same numbers. On a CPU nothing is spent on padding; elsewhere shapes must not depend on the data (recorded
-steps on a GPU), and the frames stay padded.
+same numbers. On a CPU nothing is spent on padding; elsewhere ``layout_of`` leaves the frames padded, since shapes
+must not depend on the data (recorded steps on a GPU).
 """
 
 from abc import ABC, abstractmethod

@@ -85,6 +85,22 @@ def test_a_temporal_blocks_product_is_its_dilated_convolution():
     torch.testing.assert_close(block._convolve(convolution, frames, layout), torch.cat(expected))
 
 
+def test_tim_nets_products_have_few_different_numbers_of_rows(monkeypatch):
+    """OneDNN keeps compiled kernels for each, so memory would grow from batch to batch."""
+    rows, product = set(), functional.linear
+
+    def watched(frames, weight, bias=None):
+        if frames.dim() == 2 and len(frames) > 2:  # of the classifier, two utterances
+            rows.add(len(frames))
+        return product(frames, weight, bias)
+
+    monkeypatch.setattr(functional, "linear", watched)
+    model = create_model("tim_net", num_classes=3, num_blocks=2)
+    for longest in (30, 45, 77, 200):
+        model(log_mel=torch.randn(2, longest, 40), lengths=torch.tensor([longest, 20]))
+    assert rows == {256}
+
+
 def test_a_temporal_block_drops_whole_channels_of_an_utterance():
     torch.manual_seed(0)
     block, layout = TemporalAwareBlock(64, 2, 1, dropout=0.5), Packed(torch.tensor([5, 9]))
