@@ -7,12 +7,22 @@ from dataclasses import replace
 import pytest
 from tiny_model import TINY
 
-from magtfnet import ConfigError, RunDirectoryError, SplitError, list_models, load_config, load_corpus
+from magtfnet import (
+    BundleError,
+    ConfigError,
+    DivergenceError,
+    RunDirectoryError,
+    SplitError,
+    list_models,
+    load_config,
+    load_corpus,
+)
 from magtfnet.classical import CLASSICAL
 from magtfnet.corpora.synthetic import write_corpus
 from magtfnet.evaluation import EvaluationReport
 from magtfnet.evaluation.document import Document, Section, markdown_table
 from magtfnet.evaluation.paired import Estimate
+from magtfnet.experiments import trainings
 from magtfnet.experiments.paper_tables import CLAIMS, CLASS_SCORES, FULL, TABLES, Claim
 from magtfnet.experiments.reproduction import (
     PAPERS_PROTOCOL,
@@ -27,6 +37,7 @@ from magtfnet.experiments.reproduction import (
 )
 from magtfnet.experiments.reproduction_files import write
 from magtfnet.experiments.reproduction_report import report, verdict
+from magtfnet.experiments.training_run import train
 
 CONFIG = load_config(None, [*TINY, "training.epochs=2", "training.batch_size=8"])
 
@@ -133,13 +144,13 @@ def test_runs_are_ordinary_run_directories_and_predictions_tell_all(done):
 def test_going_on_trains_what_is_missing_and_nothing_else(done, emodb, folds, feature_cache, monkeypatch):
     _, out = done
     trained = []
-    original = reproduce.__globals__["do_all"]
+    original = trainings.do_all
 
-    def watched(trainings, workers, announce):
-        trained.extend(t for t in trainings if not (t.folder / "metrics.json").exists())
-        return original(trainings, workers, announce)
+    def watched(planned, workers, announce):
+        trained.extend(t for t in planned if not (t.folder / "metrics.json").exists())
+        return original(planned, workers, announce)
 
-    monkeypatch.setitem(reproduce.__globals__, "do_all", watched)
+    monkeypatch.setattr(trainings, "do_all", watched)
     request = Request({"emodb": emodb}, (3, 5, 1), 2, {"emodb": folds}, speakers_apart=False)
     again = reproduce(request, out, CONFIG, resume=True, cache=feature_cache, jobs=1)
     assert trained == []
@@ -196,26 +207,66 @@ def test_a_rehearsal_cannot_be_taken_for_a_result(emodb, tmp_path, feature_cache
         )
 
 
-def test_table_4_is_compared_by_cost_too(emodb, folds, tmp_path, feature_cache, monkeypatch):
+@pytest.fixture
+def small_table_4(monkeypatch):
+    """Three systems of Table 4."""
     rows = [row for row in TABLES[4].rows if row.model in ("cnn_channel_attention", "dnn_elm", FULL)]
     monkeypatch.setitem(TABLES, 4, replace(TABLES[4], rows=tuple(rows)))
+    return rows
+
+
+def test_table_4_is_compared_by_cost_too(emodb, folds, tmp_path, feature_cache, small_table_4):
     out = tmp_path / "out"
-    request = Request({"emodb": emodb}, (4,), 1, {"emodb": folds}, speakers_apart=False)
+    request = Request({"emodb": emodb}, (4,), 1, {"emodb": folds})
     result = reproduce(request, out, CONFIG, cache=feature_cache, jobs=1)
     write(result, out, "magtfnet reproduce --tables 4")
-    text = (out / "emodb" / PAPERS_PROTOCOL / "compare.md").read_text()
-    assert "CPU ms for a second of speech" in text
-    for row in rows:
-        report = result.reports[Study("emodb", PAPERS_PROTOCOL, row.model)]
-        line = next(line for line in text.splitlines() if line.startswith(f"| {row.model} |"))
-        accuracy, milliseconds = line.split("|")[2], line.split("|")[-2]
-        assert accuracy.split()[0] == f"{100 * report.weighted_accuracy.mean:.2f}"
-        assert float(milliseconds) > 0
-    assert "<svg" in (out / "emodb" / PAPERS_PROTOCOL / "compare.html").read_text()
+    for protocol in (PAPERS_PROTOCOL, SPEAKERS_APART):
+        text = (out / "emodb" / protocol / "compare.md").read_text()
+        assert "CPU ms for a second of speech" in text
+        assert "Wav2Vec2.0 [53]: needs weights" in text
+        for row in small_table_4:
+            report = result.reports[Study("emodb", protocol, row.model)]
+            line = next(line for line in text.splitlines() if line.startswith(f"| {row.model} |"))
+            accuracy, milliseconds = line.split("|")[2], line.split("|")[-2]
+            assert accuracy.split()[0] == f"{100 * report.weighted_accuracy.mean:.2f}"
+            assert float(milliseconds) >= 0
+        assert "<svg" in (out / "emodb" / protocol / "compare.html").read_text()
     assert not (out / "emodb" / PUBLISHED_FOLDS / "compare.html").exists(), "one system is no comparison"
-    rehearsal = replace(result, request=replace(request, quick=True))
-    write(rehearsal, out, "magtfnet reproduce --tables 4 --quick")
+
+
+def test_a_rehearsal_of_table_4_says_so(emodb, tmp_path, feature_cache, small_table_4):
+    out = tmp_path / "out"
+    request = Request({"emodb": emodb}, (4,), 1, speakers_apart=False, quick=True)
+    result = reproduce(request, out, CONFIG, cache=feature_cache, jobs=1)
+    write(result, out, "magtfnet reproduce --tables 4 --quick")
     assert "must not be quoted" in (out / "emodb" / PAPERS_PROTOCOL / "rehearsal.html").read_text()
+    assert not list(out.rglob("compare.html"))
+    (out / "emodb" / PAPERS_PROTOCOL / FULL / "fold_00_seed_0" / "bundle" / "weights.safetensors").unlink()
+    (out / "rehearsal.html").unlink()
+    again = reproduce(request, out, CONFIG, cache=feature_cache, jobs=1, resume=True)
+    with pytest.raises(BundleError):
+        write(again, out, "magtfnet reproduce --tables 4 --quick")
+    assert (out / "rehearsal.html").exists(), "predictions alone suffice for the tables"
+
+
+def test_a_system_that_diverges_leaves_the_others_their_tables(
+    emodb, tmp_path, feature_cache, small_table_4, monkeypatch
+):
+    def diverging(corpus, split, folder, config, **rest):
+        if config.model.name == "cnn_channel_attention":
+            raise DivergenceError("the loss became nan in epoch 1")
+        return train(corpus, split, folder, config, **rest)
+
+    monkeypatch.setattr(trainings, "train", diverging)
+    out = tmp_path / "out"
+    request = Request({"emodb": emodb}, (4,), 1, speakers_apart=False)
+    result = reproduce(request, out, CONFIG, cache=feature_cache, jobs=1)
+    assert {study.model for study in result.reports} == {FULL, "dnn_elm"}
+    found = "cnn_channel_attention, fold_00_seed_0: the loss became nan in epoch 1"
+    assert result.diverged == {"cnn_channel_attention": found}
+    page = write(result, out, "magtfnet reproduce --tables 4")
+    for file in (page, out / "emodb" / PAPERS_PROTOCOL / "compare.html"):
+        assert found in file.with_suffix(".md").read_text()
 
 
 def test_other_tables_measure_no_costs(done):

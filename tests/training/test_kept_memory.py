@@ -1,5 +1,6 @@
 """A training keeps its memory: pages are counted, not seconds."""
 
+import os
 import sys
 
 import pytest
@@ -11,24 +12,38 @@ from magtfnet.training.kept_memory import kept_memory
 BYTES = 128 * 2**20
 
 
-def pages_asked_for(times: int) -> int:
-    """Return how often the system handed out a page while blocks were filled and freed, one after another."""
+@pytest.fixture(autouse=True)
+def nobody_set_it_up(monkeypatch):
+    for name in [name for name in os.environ if name.startswith("MALLOC_") or name == "GLIBC_TUNABLES"]:
+        monkeypatch.delenv(name)
+
+
+def pages_asked_for(times: int) -> float:
+    """Return how many pages the system handed out for a block that is filled and freed, in the mean."""
     resource = pytest.importorskip("resource", reason="only Unix counts the pages of a process")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(times):
         torch.zeros(BYTES // 4).add_(1)
     after: int = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    return after - before
+    return (after - before) / times
 
 
-@pytest.mark.skipif(module._glibc() is None, reason="only glibc is told to keep memory")
 def test_free_memory_is_kept_within_and_given_back_after():
-    outside = pages_asked_for(3) / 3
+    pages_asked_for(1)  # torch sets itself up
+    outside = pages_asked_for(3)
+    if module._glibc() is None or outside < BYTES / 2**13:
+        pytest.skip("this allocator is not glibc's, was set up, or has pages of other sizes than 4 KiB")
     with kept_memory():
         pages_asked_for(3)  # until it has what it needs
-        within = pages_asked_for(6) / 6
+        within = pages_asked_for(6)
     assert within < 0.1 * outside, "what is free is taken again"
-    assert pages_asked_for(3) / 3 > 0.9 * outside, "as before"
+    assert pages_asked_for(3) > 0.5 * outside, "as before"
+
+
+@pytest.mark.parametrize("name", ["MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES"])
+def test_who_set_the_allocator_up_is_not_overruled(monkeypatch, name):
+    monkeypatch.setenv(name, "131072")
+    assert module._glibc() is None
 
 
 def test_an_error_ends_it_too(monkeypatch):

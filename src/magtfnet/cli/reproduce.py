@@ -99,10 +99,12 @@ def reproduce(
         )
     say(f"{sum(len(report.runs) for report in result.reports.values())} runs in {out}")
     page = write(result, out, _command(request, only or [], overrides or [], config, allow_incomplete))
-    for warning in result.refused.values():
+    for warning in (*result.refused.values(), *result.diverged.values()):
         say(f"left out: {warning}")
     show(f"report: {page}")
     show(f"tables: {page.with_suffix('.md')}")
+    if result.diverged:
+        raise typer.Exit(1)
 
 
 def _numbers(tables: str) -> tuple[int, ...]:

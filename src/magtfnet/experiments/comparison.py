@@ -12,14 +12,19 @@ from magtfnet.classical.egemaps_svm import TERMS
 from magtfnet.config import ExperimentConfig, ModelConfig
 from magtfnet.corpora import Corpus
 from magtfnet.corpora.duplicates import find_duplicates
-from magtfnet.errors import ConfigError, DivergenceError
+from magtfnet.errors import ConfigError
 from magtfnet.evaluation import AggregateReport
 from magtfnet.experiments.cross_validation import plan
 from magtfnet.experiments.preparation import check_settings, prepare_training, with_system
 from magtfnet.experiments.run_directory import RunDirectory
 from magtfnet.experiments.training_run import TrainedRun
-from magtfnet.experiments.trainings import Announce, Training, choose_workers, do_all, refuse_to_forget
-from magtfnet.experiments.workers import Workers
+from magtfnet.experiments.trainings import (
+    Announce,
+    Training,
+    choose_workers,
+    do_all_but_diverging,
+    refuse_to_forget,
+)
 from magtfnet.features import FeatureStore
 from magtfnet.models.cost import count_parameters
 from magtfnet.recognizer import EmotionRecognizer
@@ -158,28 +163,11 @@ def compare(
     refuse_to_forget(out, [training.folder for training in trainings])
     unfinished = sum(not RunDirectory(training.folder).complete for training in trainings)
     workers = choose_workers(configs[REFERENCE], len(corpus.labels), unfinished, jobs, announce)
-    runs_of, diverged = _train(trainings, workers, announce)
-    return Comparison([measured(name, done, corpus) for name, done in runs_of.items()], diverged)
-
-
-def _train(
-    trainings: Sequence[Training], workers: Workers, announce: Announce
-) -> tuple[dict[str, list[TrainedRun]], dict[str, str]]:
-    """Return the runs of each system that did not diverge, and of the others what was found."""
-    diverged: dict[str, str] = {}
-    while True:
-        left = [training for training in trainings if training.config.model.name not in diverged]
-        try:
-            runs = do_all(left, workers, announce)  # those that are done are read
-        except DivergenceError as error:
-            if error.system in (None, REFERENCE):
-                raise
-            diverged[error.system] = str(error)
-            continue
-        done: dict[str, list[TrainedRun]] = {}
-        for training, run in zip(left, runs, strict=True):
-            done.setdefault(training.config.model.name, []).append(run)
-        return done, diverged
+    done, diverged = do_all_but_diverging(trainings, workers, announce, needed=REFERENCE)
+    runs_of: dict[str, list[TrainedRun]] = {}
+    for training, run in done:
+        runs_of.setdefault(training.config.model.name, []).append(run)
+    return Comparison([measured(name, of_system, corpus) for name, of_system in runs_of.items()], diverged)
 
 
 def _experiments(

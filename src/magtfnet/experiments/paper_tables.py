@@ -125,7 +125,7 @@ TABLES: dict[int, PaperTable] = {
         ),
         "The paper quotes one figure a system, from its authors' own splits; for itself the mean of WA and UA. "
         "Dual-TBNet is here without self-supervised features. Wav2Vec2.0 [53] needs weights that are not at hand. "
-        "A page in the folder of each protocol has size, times and a picture of accuracy against cost.",
+        "A page in the folder of each protocol that has all systems shows size, times and accuracy against cost.",
     ),
     5: PaperTable(
         5,

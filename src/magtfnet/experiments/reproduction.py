@@ -24,7 +24,7 @@ from magtfnet.experiments.trainings import (
     PlannedRun,
     Training,
     choose_workers,
-    do_all,
+    do_all_but_diverging,
     refuse_to_forget,
 )
 from magtfnet.features import FeatureStore
@@ -124,6 +124,7 @@ class Reproduction:
         refused: protocols that a corpus cannot satisfy, and why.
         learnt: how many numbers a classical system learnt in its first run.
         rivals: the runs of Table 4's systems, whose costs are compared too.
+        diverged: models of which a training has no result, and what was found.
     """
 
     request: Request
@@ -132,6 +133,7 @@ class Reproduction:
     refused: Mapping[str, str]
     learnt: Mapping[Study, int] = field(default_factory=dict)
     rivals: Mapping[Study, Sequence[TrainedRun]] = field(default_factory=dict)
+    diverged: Mapping[str, str] = field(default_factory=dict)
 
 
 def reproduce(
@@ -146,6 +148,8 @@ def reproduce(
 ) -> Reproduction:
     """Train what is missing, and return the scores of all.
 
+    A model that diverges is left out everywhere; its runs that came to their end are kept.
+
     Args:
         request: what is to be reproduced.
         out: the folder of the reproduction.
@@ -156,7 +160,7 @@ def reproduce(
         announce: told what happens.
 
     Raises:
-        MagtfnetError: as ``train``.
+        MagtfnetError: as ``train``; divergence of the full system alone.
         WorkerError: a process was killed.
     """
     refuse_what_tables_set(config)
@@ -172,25 +176,30 @@ def reproduce(
     for planned in studies:
         check_settings(planned.config, len(request.corpora[planned.study.corpus].labels))
     directory.open(config, {"kind": "rehearsal" if request.quick else "reproduction"}, resume=resume)
-    work = [
-        (study.study, _training(request, study, run, out, stores)) for study, run in in_best_order(studies)
-    ]
-    trainings = [training for _, training in work]
-    refuse_to_forget(out, [training.folder for training in trainings])
-    unfinished = sum(not RunDirectory(training.folder).complete for training in trainings)
+    work = {
+        training.folder: (study.study, training)
+        for study, run in in_best_order(studies)
+        for training in [_training(request, study, run, out, stores)]
+    }
+    refuse_to_forget(out, list(work))
+    unfinished = sum(not RunDirectory(folder).complete for folder in work)
     classes = max(len(corpus.labels) for corpus in request.corpora.values())
     workers = choose_workers(config, classes, unfinished, jobs, announce)
+    done, diverged = do_all_but_diverging(
+        [training for _, training in work.values()], workers, announce, needed=FULL
+    )
     runs: dict[Study, dict[str, EvaluationReport]] = {}
     learnt: dict[Study, int] = {}
     rivals: dict[Study, list[TrainedRun]] = {}
-    for (study, _), run in zip(work, do_all(trainings, workers, announce), strict=True):
+    for training, run in done:
+        study, _ = work[training.folder]
         runs.setdefault(study, {})[run.name] = run.report
         if 4 in request.tables and study.model in RIVALS and study.corpus in TABLES[4].corpora:
             rivals.setdefault(study, []).append(run)
         if study.model in CLASSICAL and study not in learnt:
             learnt[study] = int(RunDirectory(run.folder).read_metrics()["training"]["parameters"])
     reports = {study: AggregateReport(by_run) for study, by_run in runs.items()}
-    return Reproduction(request, config, reports, refused, learnt, rivals)
+    return Reproduction(request, config, reports, refused, learnt, rivals, diverged)
 
 
 def refuse_what_tables_set(config: ExperimentConfig) -> None:

@@ -13,6 +13,10 @@ from magtfnet.experiments.reproduction import Reproduction
 from magtfnet.experiments.reproduction_report import WARNING, report
 from magtfnet.writing import write_whole
 
+WITHOUT_WEIGHTS = (
+    "Wav2Vec2.0 [53]: needs weights; magtfnet compare --weights wav2vec2=DIR trains it on folds like these"
+)
+
 
 def write(result: Reproduction, out: Path, command: str) -> Path:
     """Write the report as HTML and Markdown, and ``predictions.csv`` and ``scores.json`` of each study in its folder.
@@ -33,10 +37,10 @@ def write(result: Reproduction, out: Path, command: str) -> Path:
         together.pooled.save_predictions(folder / "predictions.csv")
         write_whole(folder / "scores.json", json.dumps(together.to_dict(), indent=2) + "\n")
     is_rehearsal = result.request.quick
+    page = out / ("rehearsal.html" if is_rehearsal else "report.html")
+    _write(report(result, command), page)  # before what needs bundles and recordings too
     for folder, document in _comparisons(result, command):
         _write(document, out / folder / ("rehearsal.html" if is_rehearsal else "compare.html"))
-    page = out / ("rehearsal.html" if is_rehearsal else "report.html")
-    _write(report(result, command), page)
     return page
 
 
@@ -52,7 +56,9 @@ def _comparisons(result: Reproduction, command: str) -> Iterator[tuple[Path, Doc
         if runs.keys() == {FULL}:  # published folds, which the full system alone is trained on
             continue
         systems = [measured(name, of_study, copy) for name, of_study in runs.items()]
-        document = comparison_report.report(copy, protocol, systems, [], command)
+        document = comparison_report.report(
+            copy, protocol, systems, [WITHOUT_WEIGHTS, *result.diverged.values()], command
+        )
         yield Path(corpus, protocol), replace(document, warnings=[WARNING] if result.request.quick else [])
 
 

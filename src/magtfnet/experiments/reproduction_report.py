@@ -177,7 +177,7 @@ def _sections(comparison: Comparison, numbers: Sequence[int], is_rehearsal: bool
 
 
 def _missing(result: Reproduction) -> Iterator[Section]:
-    """Say which tables have no corpus, and which protocols a corpus cannot satisfy."""
+    """Say which tables have no corpus, which protocols a corpus cannot satisfy, and which models diverged."""
     points = [
         f"Table {number} on {name}: the corpus is not there; --corpus {name}=ROOT adds it"
         for number in result.request.tables
@@ -185,6 +185,7 @@ def _missing(result: Reproduction) -> Iterator[Section]:
         if name not in result.request.corpora
     ]
     points += [f"{what}: {why}" for what, why in result.refused.items()]
+    points += result.diverged.values()
     if points:
         yield Section("What is missing", 2, points=points)
 

@@ -155,6 +155,35 @@ def do_all(trainings: Sequence[Training], workers: Workers, announce: Announce) 
     return [done[number] for number in range(len(trainings))]
 
 
+def do_all_but_diverging(
+    trainings: Sequence[Training], workers: Workers, announce: Announce, *, needed: str
+) -> tuple[list[tuple[Training, TrainedRun]], dict[str, str]]:
+    """Do all trainings but those of systems that diverge, whose runs that came to their end are kept on the disk.
+
+    Args:
+        trainings: that are to be done; one that is done is read.
+        workers: how they share the machine.
+        announce: told what happens.
+        needed: the system with which the others are compared.
+
+    Returns:
+        each training of a system that never diverged with its result, and what was found of the other systems.
+
+    Raises:
+        MagtfnetError: as ``train``; divergence of the needed system alone.
+        WorkerError: a process was killed.
+    """
+    diverged: dict[str, str] = {}
+    while True:
+        left = [training for training in trainings if training.config.model.name not in diverged]
+        try:
+            return list(zip(left, do_all(left, workers, announce), strict=True)), diverged
+        except DivergenceError as error:
+            if error.system in (None, needed):
+                raise
+            diverged[error.system] = str(error)
+
+
 def _one_by_one(trainings: Sequence[Training], announce: Announce) -> Iterator[tuple[int, TrainedRun]]:
     for number, training in enumerate(trainings):
         on_epoch = announce.starting(training, number + 1, len(trainings))

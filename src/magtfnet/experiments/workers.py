@@ -24,6 +24,7 @@ from magtfnet.config import ExperimentConfig
 from magtfnet.errors import WorkerError
 from magtfnet.features import FeatureBatch
 from magtfnet.recognizer.bundle import build
+from magtfnet.training.kept_memory import kept_memory
 from magtfnet.training.optimizers import make_optimizer
 from magtfnet.training.seeding import seeded
 from magtfnet.training.steps import Learner
@@ -172,6 +173,11 @@ def _do(number: int, work: Work) -> Any:
 
 def _trial(config: ExperimentConfig, num_classes: int) -> float:
     """Return the median seconds of a step, taken while all other processes of the pool take theirs."""
+    with kept_memory():  # as trainings do
+        return _median_step(config, num_classes)
+
+
+def _median_step(config: ExperimentConfig, num_classes: int) -> float:
     try:
         learner, features, targets = _trial_inputs(config, num_classes)
         learner.learn(features, targets)  # the first step sets everything up

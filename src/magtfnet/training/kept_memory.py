@@ -2,10 +2,12 @@
 
 glibc returns blocks above 32 MiB to the system as soon as they are free, and the system clears every page again
 when the next step asks for them. Networks over pictures, whose maps are larger than that, spend up to half of a
-step on it (docs/performance.md). Kept, the most that a training needs is up to a half larger.
+step on it (docs/performance.md). Kept, the most that a training needs is up to a half larger. Who sets one of
+glibc's own variables has decided otherwise: ``MALLOC_TRIM_THRESHOLD_=131072`` switches this off.
 """
 
 import ctypes
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,8 +27,9 @@ class _Allocator(Protocol):
 
 
 def _glibc() -> _Allocator | None:
-    """Return this process's allocator where it is glibc's."""
-    if not sys.platform.startswith("linux"):
+    """Return glibc where this process has it and nobody has set it up; whether its allocator is used it cannot say."""
+    set_up = any(name.startswith("MALLOC_") or name == "GLIBC_TUNABLES" for name in os.environ)
+    if set_up or not sys.platform.startswith("linux"):
         return None
     library = ctypes.CDLL(None)
     if not all(hasattr(library, name) for name in ("gnu_get_libc_version", "mallopt", "malloc_trim")):
@@ -36,14 +39,17 @@ def _glibc() -> _Allocator | None:
 
 @contextmanager
 def kept_memory() -> Iterator[None]:
-    """Within, memory that is free stays the process's; afterwards it goes back. Elsewhere than on glibc, nothing."""
+    """Within, memory that is free stays the process's; afterwards it goes back. Elsewhere than on glibc, nothing.
+
+    Of threads other than the main one glibc keeps no large blocks: there it changes nothing.
+    """
     allocator = _glibc()
     if allocator is None:
         yield
         return
-    allocator.mallopt(MMAP_MAX, NO_BLOCKS)
-    allocator.mallopt(TRIM_THRESHOLD, NEVER)
     try:
+        allocator.mallopt(MMAP_MAX, NO_BLOCKS)
+        allocator.mallopt(TRIM_THRESHOLD, NEVER)
         yield
     finally:
         allocator.mallopt(MMAP_MAX, MOST_BLOCKS)

@@ -2,8 +2,8 @@
 
 After Zhu, Sun, Wei, Zhao: "Speech emotion recognition using channel attention mechanism", ICCEA 2023, known here by its
 title and figures alone; the attention is squeeze and excitation (Hu et al., CVPR 2018). The number of layers and their
-widths are ours: configuration; so are kernels of 3 x 3 and pooling by two. Slices of 300 frames; an utterance's
-probabilities are the mean of its slices'.
+widths are ours: configuration. Kernels of 3 x 3 and pooling by two are ours and fixed. Slices of 300 frames; an
+utterance's probabilities are the mean of its slices'.
 """
 
 from itertools import pairwise

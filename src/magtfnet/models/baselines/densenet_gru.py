@@ -2,8 +2,8 @@
 
 After Cheng, Zhang, Yin: "A DenseNet-GRU technology for Chinese speech emotion recognition", FEICT 2021, known here by
 its title and figures alone, and the two works that it joins: DenseNet (Huang et al., CVPR 2017) and GRU (Cho et al.,
-EMNLP 2014). The number of blocks and layers, the growth and the GRU's width are ours: configuration; so is the mean
-over the GRU's states. Slices of 300 frames; an utterance's probabilities are the mean of its slices'.
+EMNLP 2014). The number of blocks and layers, the growth and the GRU's width are ours: configuration. The mean over
+the GRU's states is ours and fixed. Slices of 300 frames; an utterance's probabilities are the mean of its slices'.
 """
 
 from typing import Any

@@ -2,7 +2,8 @@
 
 Ye, Wen, Wei, Xu, Liu, Wang, Shan: "Temporal modeling matters: a novel temporal emotional modeling approach for
 speech emotion recognition", ICASSP 2023. The paper's input is 39 MFCC; here they are the cosine transform of the
-standardised log-Mel frames, the first 39 of 40, at our frame rate of 10 ms instead of 12.5 ms.
+standardised log-Mel frames, the first 39 of 40, at our frame rate of 10 ms instead of 12.5 ms. The authors report, by
+random ten folds (speakers shared) and the last epoch, 90.28 WA and 89.19 UA on EMO-DB and 91.08 WA on CASIA.
 """
 
 from typing import Any, cast
