@@ -3,8 +3,8 @@
 Liu, Kang, Ren: "Dual-TBNet: improving the robustness of speech features via dual-Transformer-BiLSTM for speech
 emotion recognition", TASLP 31, 2023. Two 1-D convolutions bring the kinds to one width; two Transformer modules
 let one kind ask the other; two BLSTMs add context. The paper's best pair joins acoustic and self-supervised
-features; here they are log-Mel frames and low-level descriptors. Widths are ours: configuration; so is the pooling,
-the mean, which is fixed.
+features; here they are log-Mel frames and low-level descriptors. Widths are ours: configuration. The
+pooling, the mean, is ours and fixed.
 """
 
 from typing import Any
