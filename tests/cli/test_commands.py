@@ -9,7 +9,9 @@ import pytest
 import soundfile
 from tiny_model import TINY
 
+from magtfnet import DivergenceError
 from magtfnet.corpora.synthetic import write_corpus
+from magtfnet.experiments import trainings
 
 SETTINGS = [
     part for override in (*TINY, "training.epochs=1", "training.batch_size=8") for part in ("--set", override)
@@ -300,6 +302,23 @@ def test_search_a_space(cli, synthetic_root, tmp_path):
     assert cli(*command, "--resume").out == found.out
     assert cli("train", "synthetic", synthetic_root, "--config", tmp_path / "out" / "best.toml", "--run-dir",
                tmp_path / "run").code == 0  # fmt: skip
+
+
+def test_reproduce_says_which_model_diverged_and_exits_with_1(cli, tmp_path, monkeypatch):
+    write_corpus(tmp_path / "e", "emodb", speakers=4, sentences=3, emotions=("anger", "neutral"), takes=1)
+    original = trainings.train
+
+    def diverging(corpus, split, folder, config, **rest):
+        if config.model.name != "magtf_net":
+            raise DivergenceError("the loss became nan in epoch 1")
+        return original(corpus, split, folder, config, **rest)
+
+    monkeypatch.setattr(trainings, "train", diverging)
+    found = cli("reproduce", "--corpus", f"emodb={tmp_path / 'e'}", "--allow-incomplete", "--tables", "5", "--quick",
+                "--no-speakers-apart", *SETTINGS, "--jobs", 1, "--out", tmp_path / "out")  # fmt: skip
+    assert found.code == 1
+    assert "left out: magtf_net_frames, fold_00_seed_0: the loss became nan in epoch 1" in found.err
+    assert f"report: {tmp_path / 'out' / 'rehearsal.html'}" in found.out
 
 
 def test_reproduce_takes_what_the_paper_takes_of_iemocap(cli, tmp_path):
