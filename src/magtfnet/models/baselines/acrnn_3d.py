@@ -23,6 +23,7 @@ from magtfnet.models.blocks.attentive_pooling import AttentivePooling
 from magtfnet.models.blocks.blstm import BLSTM
 from magtfnet.models.blocks.delta import delta
 from magtfnet.models.blocks.dropout import Dropout
+from magtfnet.models.blocks.fourier_convolution import convolve_same
 from magtfnet.models.blocks.slices import mean_over_slices
 from magtfnet.models.layout import Padded
 from magtfnet.models.masking import valid_frames, zero_padding
@@ -93,11 +94,12 @@ class ACRNN(Model):
                 cast("Tensor", convolution.weight).transpose(2, 3),
                 cast("Tensor", convolution.bias),
             )
-            convolved = functional.conv2d(feature_map, weight, bias, padding=(1, 2))
-            feature_map = functional.leaky_relu(convolved, SLOPE)
-            if number == 0:
+            feature_map = convolve_same(feature_map, weight, bias)
+            if (
+                number == 0
+            ):  # the greatest is the same before the activation as after it, over eight times the values
                 feature_map = functional.max_pool2d(feature_map, (4, 2), ceil_mode=True)
-            feature_map = self.dropout(feature_map)
+            feature_map = self.dropout(functional.leaky_relu(feature_map, SLOPE))
         frames = self.linear(feature_map.permute(0, 3, 1, 2).flatten(2))  # (S, T / 2, linear)
         with full_precision(frames):
             normed = self.norm(at_least_float32(frames).flatten(0, 1)).view(frames.shape)
