@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from magtfnet import ConfigError, create_model
 from magtfnet.models.baselines.cnn_channel_attention import AttendedConvolution
-from magtfnet.models.baselines.densenet_gru import DenseLayer
+from magtfnet.models.baselines.densenet_gru import DenseLayer, _transition
 from magtfnet.models.baselines.tim_net import TemporalAwareBlock
 from magtfnet.models.blocks.attentive_pooling import AttentivePooling
 from magtfnet.models.blocks.cosines import cosines
@@ -157,6 +157,16 @@ def test_a_dense_layer_keeps_its_input():
     found = layer(picture)
     assert found.shape == (1, 5, 4, 4)
     assert torch.equal(found[:, :2], picture)
+
+
+def test_a_transition_halves_everything():
+    torch.manual_seed(0)
+    norm, _, _, convolution = transition = _transition(6)
+    picture = torch.randn(2, 6, 5, 8)
+    plain = functional.avg_pool2d(convolution(torch.relu(norm(picture))), 2, ceil_mode=True)
+    found = transition(picture)
+    assert found.shape == (2, 3, 3, 4)
+    torch.testing.assert_close(found, plain)
 
 
 def test_acrnn_sees_three_pictures_at_its_papers_sizes():
