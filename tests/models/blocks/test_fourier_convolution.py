@@ -1,5 +1,8 @@
 """Convolution through Fourier transforms is convolution: its values, its gradients, fewer products."""
 
+import io
+import warnings
+
 import pytest
 import torch
 from torch.nn import functional
@@ -47,10 +50,10 @@ def plans(monkeypatch):
         (10, 150, (3, 5)),  # ACRNN's
         (9, 151, (3, 5)),
         (7, 33, (5, 3)),
-        (1, 4, (1, 1)),
         (4, 3, (3, 7)),  # a kernel wider than the map
-        (2, 2, (5, 5)),
-        (6, 100, (1, 3)),
+        (4, 1, (3, 5)),
+        (1, 2, (5, 9)),
+        (6, 100, (3, 3)),
         (5, 70, (3, 31)),  # a kernel wider than a tile
     ],
 )
@@ -69,10 +72,43 @@ def test_values_and_gradients_are_those_of_plain_convolution(rows, columns, kern
 
 
 def test_it_rounds_no_more_than_twice_as_much_as_plain_convolution():
-    exact = plain(*(values.double() for values in convolution(10, 150, dtype=torch.float32)))
     given = convolution(10, 150, dtype=torch.float32)
-    errors = [(function(*given) - exact).square().mean().sqrt() for function in (convolve_same, plain)]
-    assert 0 < errors[0] < 2 * errors[1]
+    gradient = torch.randn(2, CHANNELS + 1, 10, 150)
+
+    def results(function, kind):
+        values = [value.detach().to(kind).requires_grad_() for value in given]
+        convolved = function(*values)
+        return [convolved, *torch.autograd.grad(convolved, values, gradient.to(kind))]
+
+    exact = results(plain, torch.float64)
+    for ours, theirs, truth in zip(
+        results(convolve_same, torch.float32), results(plain, torch.float32), exact, strict=True
+    ):
+        errors = [(found - truth).square().mean().sqrt() for found in (ours, theirs)]
+        assert errors[0] <= 2 * errors[1]
+
+
+def test_no_map_sees_another():
+    feature_map, weight, bias = convolution(5, 60, maps=3, dtype=torch.float32)
+    alone = convolve_same(feature_map[:1], weight, bias)
+    beside = feature_map.detach().clone()
+    beside[1] *= 1e6
+    beside[2] = float("nan")
+    beside.requires_grad_()
+    found = convolve_same(beside, weight, bias)
+    torch.testing.assert_close(found[:1], alone, atol=1e-4, rtol=1e-4)
+    assert found[2].isnan().all()
+    (gradient,) = torch.autograd.grad(found[0].sum(), beside)
+    assert gradient[0].any()
+    assert not gradient[1:].any()
+
+
+def test_no_maps_are_no_maps():
+    feature_map, weight, bias = convolution(5, 60, maps=0)
+    found = convolve_same(feature_map, weight, bias)
+    assert found.shape == (0, CHANNELS + 1, 5, 60)
+    found.sum().backward()
+    assert not weight.grad.any()
 
 
 def test_the_work_is_a_quarter_and_the_products_over_channels_a_seventh():
@@ -103,10 +139,34 @@ def test_where_nothing_is_learnt_or_digits_are_few_it_is_plain(plans):
     with torch.no_grad():
         assert torch.equal(convolve_same(feature_map, weight, bias), plain(feature_map, weight, bias))
     few = feature_map[:, 1:], weight[:, 1:], bias
-    assert torch.equal(convolve_same(*few), plain(*few))
+    low = feature_map, weight[:, :, :1], bias
+    frozen = feature_map, weight.detach(), bias
+    for given in (few, low, frozen):
+        assert torch.equal(convolve_same(*given), plain(*given))
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert convolve_same(feature_map, weight, bias).dtype == torch.bfloat16
     assert not plans
+
+
+def test_exported_graphs_are_plain_though_gradients_are_on(plans):
+    class Layer(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.convolution = torch.nn.Conv2d(CHANNELS, CHANNELS, 3)
+
+        def forward(self, feature_map):
+            return convolve_same(feature_map, self.convolution.weight, self.convolution.bias)
+
+    layer, feature_map = Layer(), torch.randn(2, CHANNELS, 5, 40)
+    file = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that it is the older exporter
+        torch.onnx.export(layer, (feature_map,), file, dynamic_axes={}, dynamo=False)
+    assert b"Conv" in file.getvalue()
+    torch.export.export(layer, (feature_map,), strict=False)
+    assert not plans
+    layer(feature_map)
+    assert plans == [(5, 40)]
 
 
 def test_acrnn_learns_by_it_and_says_the_same(plans):

@@ -95,9 +95,8 @@ class ACRNN(Model):
                 cast("Tensor", convolution.bias),
             )
             feature_map = convolve_same(feature_map, weight, bias)
-            if (
-                number == 0
-            ):  # the greatest is the same before the activation as after it, over eight times the values
+            # pooled before the activation: the greatest value stays the greatest, and an eighth is left to activate
+            if number == 0:
                 feature_map = functional.max_pool2d(feature_map, (4, 2), ceil_mode=True)
             feature_map = self.dropout(functional.leaky_relu(feature_map, SLOPE))
         frames = self.linear(feature_map.permute(0, 3, 1, 2).flatten(2))  # (S, T / 2, linear)

@@ -21,8 +21,8 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 COLUMNS_OF_A_TILE = 22
-FEWEST_CHANNELS = 64
-"""Below, the transforms take longer than the products that they save."""
+FEWEST_CHANNELS, FEWEST_TAPS = 128, 3
+"""Below, the transforms take about as long as the products that they save, or longer."""
 
 # (a + ib)(c + id) by three products: of (a + b, a, b) and (c, d - c, c + d)
 _FACTORS = torch.tensor([[1, 1], [1, 0], [0, 1]], dtype=torch.float64)
@@ -33,8 +33,8 @@ _COMPLEX = torch.tensor([[1, 0, -1], [1, 1, 0]], dtype=torch.float64)
 def convolve_same(feature_map: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """Return ``conv2d`` with as many rows and columns as came in, by Fourier transforms where that learns faster.
 
-    That is on a CPU, in full precision, while gradients are recorded, from 64 channels. The results differ by
-    rounding; its gradients have none of their own.
+    That is where the weight gets a gradient, on a CPU in full precision, from 128 channels and 3 x 3 taps; never in
+    a graph that is traced. Results differ by rounding, and the gradients cannot be differentiated again.
 
     Args:
         feature_map: (S, C, M, T).
@@ -44,19 +44,23 @@ def convolve_same(feature_map: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     Returns:
         (S, O, M, T).
     """
-    pays = (
-        torch.is_grad_enabled()
-        and feature_map.device.type == "cpu"
-        and feature_map.dtype in (torch.float32, torch.float64)
-        and not torch.is_autocast_enabled("cpu")
-        and min(weight.shape[:2]) >= FEWEST_CHANNELS
-    )
     rows, columns = weight.shape[2:]
-    if not pays:
+    if not (_learns_here(feature_map, weight) and _pays(weight)):
         return functional.conv2d(feature_map, weight, bias, padding=(rows // 2, columns // 2))
     plan = plan_for(*feature_map.shape[2:], rows, columns, feature_map.dtype)
     convolved: Tensor = _FourierConvolution.apply(feature_map, weight, bias, plan)  # type: ignore[no-untyped-call]
     return convolved
+
+
+def _learns_here(feature_map: Tensor, weight: Tensor) -> bool:
+    traced = torch.compiler.is_compiling() or torch.onnx.is_in_onnx_export()
+    plain = feature_map.device.type == "cpu" and feature_map.dtype in (torch.float32, torch.float64)
+    learns = torch.is_grad_enabled() and weight.requires_grad
+    return learns and plain and not traced and not torch.is_autocast_enabled("cpu")
+
+
+def _pays(weight: Tensor) -> bool:
+    return min(weight.shape[:2]) >= FEWEST_CHANNELS and min(weight.shape[2:]) >= FEWEST_TAPS
 
 
 class _FourierConvolution(torch.autograd.Function):
@@ -113,7 +117,7 @@ class FourierPlan:
         columns: of a map, T.
         tiles: of a row.
         step: columns that a tile gives.
-        length: columns that a tile sees.
+        overlap: columns that it sees beyond them. As many zeros are before each row, so that no map sees another.
         to_parts: (parts, M); a part is a cosine or a sine down the rows.
         from_parts: (M, parts).
         waves: down the rows.
@@ -123,11 +127,21 @@ class FourierPlan:
     columns: int
     tiles: int
     step: int
-    length: int
+    overlap: int
     to_parts: Tensor
     from_parts: Tensor
     waves: tuple[Wave, ...]
     kernel: Tensor
+
+    @property
+    def length(self) -> int:
+        """Columns that a tile sees."""
+        return self.step + self.overlap
+
+    @property
+    def width(self) -> int:
+        """Columns that the tiles of a row give; those of the map begin behind half an overlap."""
+        return self.tiles * self.step
 
     def of_kernel(self, weight: Tensor) -> Tensor:
         """Map a weight (O, C, rows, columns) to its products (products, C, O)."""
@@ -142,15 +156,14 @@ class FourierPlan:
     def spectra(self, values: Tensor) -> Tensor:
         """Map maps to the spectra of their tiles."""
         maps, rows, columns, channels = values.shape
-        overlap = self.length - self.step
-        memory = values.new_empty((len(self.to_parts) * maps * self.tiles * self.step + overlap) * channels)
-        parts = memory[: -overlap * channels or None].view(len(self.to_parts), maps, -1)
-        inner = self._inner(channels)
-        parts[:, :, : inner.start] = 0
-        parts[:, :, inner.stop :] = 0
-        memory[parts.numel() :] = 0
-        rest = values.reshape(maps, rows, columns * channels)
-        _add_up(parts.transpose(0, 1)[:, :, inner], [(self.to_parts, rest)])
+        shape = len(self.to_parts), maps, self.width * channels
+        memory = values.new_empty(math.prod(shape) + self.overlap * channels)
+        parts = memory[: math.prod(shape)].view(shape)
+        parts[:, :, : self.overlap * channels] = 0
+        parts[:, :, (self.overlap + columns) * channels :] = 0
+        memory[math.prod(shape) :] = 0
+        inner = parts.transpose(0, 1)[:, :, self.overlap * channels : (self.overlap + columns) * channels]
+        _add_up(inner, [(self.to_parts, values.reshape(maps, rows, columns * channels))])
         spectra = values.new_empty(maps * self.tiles, len(self.kernel), channels)
         seen, apart = (maps * self.tiles, self.length, channels), (self.step * channels, channels, 1)
         for wave in self.waves:
@@ -163,50 +176,52 @@ class FourierPlan:
         """Map a gradient of spectra to the one of maps."""
         tiles, _, channels = gradient.shape
         maps = tiles // self.tiles
-        overlap = self.length - self.step
-        parts = gradient.new_empty(len(self.to_parts), maps, self.tiles * self.step * channels)
+        parts = gradient.new_empty(len(self.to_parts), maps, self.width * channels)
         for wave in self.waves:
             of_wave = gradient[:, wave.products]
             for part, into, _ in wave.parts:
                 own = parts[part].view(maps, self.tiles, self.step, channels)
                 _add_up(own.flatten(0, 1), [(into[:, : self.step].T, of_wave)])
-                beyond = of_wave.new_empty(maps, self.tiles, overlap, channels)
+                beyond = of_wave.new_empty(maps, self.tiles, self.overlap, channels)
                 _add_up(beyond.flatten(0, 1), [(into[:, self.step :].T, of_wave)])
-                own[:, 1:, :overlap] += beyond[:, :-1]
-        values = gradient.new_empty(maps, self.to_parts.shape[1], self.columns * channels)
-        _add_up(values, [(self.to_parts.T, parts.transpose(0, 1)[:, :, self._inner(channels)])])
-        return values.view(maps, -1, self.columns, channels)
+                own[:, 1:, : self.overlap] += beyond[:, :-1]
+        return self._from_parts(parts, self.to_parts.T, self.overlap, channels)
 
     def convolved(self, products: Tensor) -> Tensor:
         """Map products to maps."""
         tiles, _, channels = products.shape
-        maps = tiles // self.tiles
-        parts = products.new_empty(len(self.to_parts), maps, self.tiles * self.step * channels)
+        parts = products.new_empty(len(self.to_parts), tiles // self.tiles, self.width * channels)
         for wave in self.waves:
             for part, _, out_of in wave.parts:
                 own = parts[part].view(tiles, self.step, channels)
                 _add_up(own, [(out_of, products[:, wave.products])])
-        values = products.new_empty(maps, len(self.from_parts), self.columns * channels)
-        _add_up(values, [(self.from_parts, parts.transpose(0, 1)[:, :, : values.shape[2]])])
-        return values.view(maps, -1, self.columns, channels)
+        return self._from_parts(parts, self.from_parts, self.overlap // 2, channels)
 
     def convolved_backward(self, gradient: Tensor) -> Tensor:
         """Map a gradient of maps to the one of products."""
         maps, rows, columns, channels = gradient.shape
-        parts = gradient.new_empty(len(self.to_parts), maps, self.tiles * self.step * channels)
-        rest = gradient.reshape(maps, rows, columns * channels)
-        parts[:, :, rest.shape[2] :] = 0
-        _add_up(parts.transpose(0, 1)[:, :, : rest.shape[2]], [(self.from_parts.T, rest)])
+        parts = gradient.new_empty(len(self.to_parts), maps, self.width * channels)
+        before, end = self.overlap // 2 * channels, (self.overlap // 2 + columns) * channels
+        parts[:, :, :before] = 0
+        parts[:, :, end:] = 0
+        values = gradient.reshape(maps, rows, columns * channels)
+        _add_up(parts.transpose(0, 1)[:, :, before:end], [(self.from_parts.T, values)])
         products = gradient.new_empty(maps * self.tiles, len(self.kernel), channels)
         for wave in self.waves:
-            tiles = ((out_of.T, parts[part].view(-1, self.step, channels)) for part, _, out_of in wave.parts)
+            tiles = (
+                (out_of.T, parts[part].view(maps * self.tiles, self.step, channels))
+                for part, _, out_of in wave.parts
+            )
             _add_up(products[:, wave.products], tiles)
         return products
 
-    def _inner(self, channels: int) -> slice:
-        """Return where a row's columns lie between the zeros on both sides."""
-        before = (self.length - self.step) // 2
-        return slice(before * channels, (before + self.columns) * channels)
+    def _from_parts(self, parts: Tensor, to_rows: Tensor, before: int, channels: int) -> Tensor:
+        """Map the columns of parts from ``before`` on to maps, by a matrix (M, parts)."""
+        maps = parts.shape[1]
+        values = parts.new_empty(maps, len(to_rows), self.columns * channels)
+        inner = parts.transpose(0, 1)[:, :, before * channels : (before + self.columns) * channels]
+        _add_up(values, [(to_rows, inner)])
+        return values.view(maps, len(to_rows), self.columns, channels)
 
 
 def _add_up(out: Tensor, terms: Iterable[tuple[Tensor, Tensor]]) -> None:
@@ -224,44 +239,29 @@ def plan_for(
     rows: int, columns: int, kernel_rows: int, kernel_columns: int, dtype: torch.dtype
 ) -> FourierPlan:
     """Return the plan for maps of ``rows`` x ``columns`` and a kernel of two odd numbers."""
-    # rows repeat after zeros as many as the kernel reaches beyond one end: they serve both; columns likewise
+    # rows repeat after zeros as many as the kernel reaches beyond one end: they serve both
     period = rows + kernel_rows // 2
     tiles = max(1, min(round(columns / COLUMNS_OF_A_TILE), columns // kernel_columns))
-    step = -(-(columns + kernel_columns // 2) // tiles)
-    length = step + kernel_columns - 1
+    overlap = kernel_columns - 1
+    step = -(-(columns + overlap) // tiles)
     to_parts: list[Tensor] = []
     from_parts: list[Tensor] = []
     waves: list[Wave] = []
     kernel: list[Tensor] = []
     for number in range(period // 2 + 1):
-        down = torch.tensor([number])
         real = 2 * number % period == 0
-        cosine, sine = (wave[0] for wave in _waves(down, torch.arange(rows), period))
-        first_part, first = len(to_parts), sum(len(products) for products in kernel)
+        cosine, sine = (wave[0] for wave in _waves([number], range(rows), period))
+        waves.append(_wave(real, len(to_parts), sum(map(len, kernel)), step, step + overlap, dtype))
         to_parts += [cosine] if real else [cosine, -sine]
         from_parts += [cosine / period] if real else [2 * cosine / period, -2 * sine / period]
-        along = torch.arange(length // 2 + 1 if real else length)
-        mirrored = real & (2 * along % length != 0)  # stands for its mirror image too
-        cosine, sine = _waves(along, torch.arange(length), length)
-        pairs = [torch.stack((cosine, -sine)), torch.stack((sine, cosine))][: 1 if real else 2]
-        share = (1 + mirrored.double()) / length
-        parts = tuple(
-            (
-                first_part + place,
-                torch.einsum("gc,cwt->wgt", _FACTORS, pair).flatten(0, 1).to(dtype),
-                torch.einsum("w,cwt,cg->twg", share, pair[..., :step], _COMPLEX).flatten(1).to(dtype),
-            )
-            for place, pair in enumerate(pairs)
-        )
-        waves.append(Wave(slice(first, first + 3 * len(along)), parts))
-        across = _waves(along, torch.arange(kernel_columns), length)
-        beside = _waves(down, torch.arange(kernel_rows) - kernel_rows // 2, period)
-        kernel.append(_kernel_products(torch.complex(*beside), torch.complex(*across)))
+        down = _waves([number], range(-(kernel_rows // 2), kernel_rows // 2 + 1), period)
+        along = _waves(_along(real, step + overlap), range(kernel_columns), step + overlap)
+        kernel.append(_kernel_products(torch.complex(*down), torch.complex(*along)))
     return FourierPlan(
         columns,
         tiles,
         step,
-        length,
+        overlap,
         torch.stack(to_parts).to(dtype),
         torch.stack(from_parts, dim=1).to(dtype),
         tuple(waves),
@@ -269,9 +269,37 @@ def plan_for(
     )
 
 
-def _waves(waves: Tensor, points: Tensor, period: int) -> tuple[Tensor, Tensor]:
+def _along(real: bool, length: int) -> range:
+    """Return the waves along a tile; where the wave down the rows is real, half stand for their mirror images too."""
+    return range(length // 2 + 1 if real else length)
+
+
+def _wave(real: bool, part: int, product: int, step: int, length: int, dtype: torch.dtype) -> Wave:
+    """Return a wave down the rows whose parts and products begin at these numbers."""
+    along = _along(real, length)
+    twice = [1 + (real and 2 * wave % length != 0) for wave in along]
+    share = torch.tensor(twice, dtype=torch.float64, device="cpu") / length
+    cosine, sine = _waves(along, range(length), length)
+    pairs = (
+        [torch.stack((cosine, -sine))]
+        if real
+        else [torch.stack((cosine, -sine)), torch.stack((sine, cosine))]
+    )
+    parts = tuple(
+        (
+            part + place,
+            torch.einsum("gc,cwt->wgt", _FACTORS, pair).flatten(0, 1).to(dtype),
+            torch.einsum("w,cwt,cg->twg", share, pair[..., :step], _COMPLEX).flatten(1).to(dtype),
+        )
+        for place, pair in enumerate(pairs)
+    )
+    return Wave(slice(product, product + 3 * len(along)), parts)
+
+
+def _waves(waves: Iterable[int], points: Iterable[int], period: int) -> tuple[Tensor, Tensor]:
     """Return cosines and sines (waves, points) that repeat after ``period`` points."""
-    angles = 2 * math.pi / period * torch.outer(waves.double(), points.double())
+    numbers = (torch.tensor(list(each), dtype=torch.float64, device="cpu") for each in (waves, points))
+    angles = 2 * math.pi / period * torch.outer(*numbers)
     return angles.cos(), angles.sin()
 
 
