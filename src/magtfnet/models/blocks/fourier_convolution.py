@@ -85,6 +85,7 @@ class _FourierConvolution(torch.autograd.Function):
         )
         to_map = None
         if ctx.needs_input_grad[0]:
+            # made once more: kept from the forward pass, it would take nearly as much memory as the spectra
             kernel = plan.of_kernel(weight).transpose(1, 2)
             to_spectra = torch.empty_like(spectra)
             torch.bmm(to_products.transpose(0, 1), kernel, out=to_spectra.transpose(0, 1))
@@ -280,11 +281,7 @@ def _wave(real: bool, part: int, product: int, step: int, length: int, dtype: to
     twice = [1 + (real and 2 * wave % length != 0) for wave in along]
     share = torch.tensor(twice, dtype=torch.float64, device="cpu") / length
     cosine, sine = _waves(along, range(length), length)
-    pairs = (
-        [torch.stack((cosine, -sine))]
-        if real
-        else [torch.stack((cosine, -sine)), torch.stack((sine, cosine))]
-    )
+    pairs = [torch.stack(pair) for pair in ((cosine, -sine), (sine, cosine))[: 1 if real else 2]]
     parts = tuple(
         (
             part + place,
