@@ -1,4 +1,4 @@
-"""What the documents tell a reader to type is there: commands, their options, targets of make, files behind links."""
+"""What the documents tell a reader to type is there: commands, options, targets, links; and tables of kept results."""
 
 import re
 import shlex
@@ -8,6 +8,8 @@ import pytest
 import typer
 
 from magtfnet.cli.app import app
+from magtfnet.evaluation.document import markdown_table
+from magtfnet.experiments.finished_runs import read_finished, table
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -62,3 +64,23 @@ def test_links_lead_to_files(document):
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
         if not target.startswith(("http://", "https://", "mailto:", "#")):
             assert (document.parent / target.split("#")[0]).exists(), target
+
+
+KEPT = "docs/results/"
+TABLES = [
+    pytest.param(document, words(line), id=f"{document.name}: {words(line)[2]}")
+    for document in DOCUMENTS
+    for line in shell_lines(document.read_text(encoding="utf-8"))
+    if line.startswith(f"magtfnet compare-runs {KEPT}")
+]
+
+
+def test_there_are_tables_of_kept_results():
+    assert len(TABLES) >= 3
+
+
+@pytest.mark.parametrize(("document", "command"), TABLES)
+def test_a_table_of_kept_results_is_what_its_command_makes(document, command):
+    folders = [ROOT / word for word in command if word.startswith(KEPT)]
+    seed = int(command[command.index("--seed") + 1]) if "--seed" in command else None
+    assert markdown_table(*table(read_finished(folders, seed))) in document.read_text(encoding="utf-8")

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -344,6 +345,28 @@ def test_compare_systems(cli, synthetic_root, tmp_path):
     assert "| functionals_gbm |" in text
     assert str(tmp_path) not in text
     assert cli(*command, "--resume").out == found.out
+
+
+def test_compare_finished_runs(cli, tmp_path, trained):
+    again = shutil.copytree(trained.folder, tmp_path / "again", ignore=shutil.ignore_patterns("bundle"))
+    command = ("compare-runs", trained.folder, again)
+    found = cli(*command)
+    assert found.code == 0, found.err
+    heading, *rows = (line.split() for line in found.out.splitlines() if line.strip(" ─"))
+    assert heading == ["WA", "UA", "WA", "against", trained.folder.name]
+    assert {row[0] for row in rows} >= {trained.folder.name, "again"}
+    assert next(row for row in rows if row[0] == "again")[-2:] == ["+0.00", "1.000"]
+    assert (
+        " ".join(rows[-1])
+        == f"p: of the difference to {trained.folder.name}, corrected by Holm's method for the other rows"
+    )
+    pages = tmp_path / "pages"
+    found = cli(*command, "--seed", 0, "--out", pages)
+    assert found.out.splitlines()[-2:] == [f"report: {pages / 'runs.html'}", f"table: {pages / 'runs.md'}"]
+    text = (pages / "runs.md").read_text()
+    assert f"magtfnet compare-runs {trained.folder.name} again --seed 0" in text
+    assert "| again | " in text
+    assert str(tmp_path) not in text
 
 
 def test_a_comparison_of_which_one_diverged_writes_the_others_and_says_so(cli, synthetic_root, tmp_path):

@@ -436,3 +436,22 @@ def test_comparisons(cli, tmp_path, synthetic_root):
     )
     assert_refused(cli(*command, "--protocol", "loso"), "unknown protocol 'loso'")
     assert not (tmp_path / "out").exists()
+
+
+def test_finished_runs(cli, tmp_path, trained):
+    (tmp_path / "empty").mkdir()
+    assert_refused(cli("compare-runs", trained.folder), "Missing argument 'runs'")
+    assert_refused(
+        cli("compare-runs", trained.folder, tmp_path / "empty"),
+        f"{tmp_path / 'empty'}: no predictions.csv in it or in its folders; name a run directory",
+    )
+    (tmp_path / "other").mkdir()
+    lines = (trained.folder / "predictions.csv").read_text().splitlines(keepends=True)
+    (tmp_path / "other" / "predictions.csv").write_text("".join(lines[:-1]))
+    command = ("compare-runs", trained.folder, tmp_path / "other")
+    assert_refused(
+        cli(*command), f"other: lacks 1 of the {len(lines) - 1} predictions of {trained.folder.name}"
+    )
+    assert_refused(
+        cli(*command, "--out", trained.folder), f"{trained.folder}: is there already; choose another --out"
+    )

@@ -12,6 +12,7 @@ from magtfnet import __version__
 from magtfnet.cli import (
     check,
     compare,
+    compare_runs,
     corpora,
     demo,
     evaluate,
@@ -53,6 +54,7 @@ for command in (
     reproduce.reproduce,
     search.search,
     compare.compare,
+    compare_runs.compare_runs,
     evaluate.evaluate,
     predict.predict,
     timeline.timeline,

@@ -7,6 +7,9 @@ from contextlib import contextmanager
 from magtfnet.prediction import NOT_SURE
 from magtfnet.progress import Progress, silent
 
+UNFOLDED = 10_000
+"""Columns of a terminal that is none."""
+
 
 def say(text: str) -> None:
     """Write a line of progress to stderr."""
@@ -35,7 +38,8 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         table.add_column(column, justify="left" if number == 0 else "right", overflow="fold")
     for row in rows:
         table.add_row(*row)
-    Console(file=sys.stdout, soft_wrap=not sys.stdout.isatty()).print(table)
+    # a file has no width: what reads it shall find each row on lines that were not folded
+    Console(file=sys.stdout, width=None if sys.stdout.isatty() else UNFOLDED).print(table)
 
 
 @contextmanager

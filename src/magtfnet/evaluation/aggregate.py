@@ -1,14 +1,15 @@
 """The scores of several folds or seeds together: mean, standard deviation, interval, pooled confusion matrix."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from magtfnet.evaluation.intervals import Interval, student
-from magtfnet.evaluation.report import EvaluationReport
+from magtfnet.evaluation.report import EvaluationReport, ScoredUtterance
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,25 @@ class AggregateReport:
     """Reports of several runs, by the run's name."""
 
     runs: Mapping[str, EvaluationReport]
+
+    @classmethod
+    def from_predictions(cls, paths: Iterable[Path]) -> "AggregateReport":
+        """Read predictions that were saved, of one run a file or of several; no file gives no run.
+
+        Raises:
+            OSError: a file cannot be read.
+            ValueError: a file is no table of predictions, or has other classes than those before.
+        """
+        classes: tuple[str, ...] = ()
+        runs: dict[str, list[ScoredUtterance]] = {}
+        for path in paths:
+            report = EvaluationReport.from_predictions(path)
+            if classes not in ((), report.classes):
+                raise ValueError(f"{path} has the classes {report.classes}, others before it {classes}")
+            classes = report.classes
+            for row in report.rows:
+                runs.setdefault(row.run, []).append(row)
+        return cls({name: EvaluationReport(classes, tuple(rows)) for name, rows in runs.items()})
 
     @cached_property
     def pooled(self) -> EvaluationReport:

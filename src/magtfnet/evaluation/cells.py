@@ -14,6 +14,16 @@ def difference_columns(reference: str) -> tuple[str, str, str]:
     return f"WA against {reference}", "95 % interval", "p"
 
 
+def how_to_read(reference: str, family: str) -> str:
+    """Say what the scores and differences mean; ``family`` is what Holm's method corrects p for."""
+    return (
+        "WA and UA in percent: mean ± standard deviation over runs. Intervals and differences are of all predictions "
+        "together: a paired bootstrap over utterances and runs, drawn in to the two-way clustered standard error. p: "
+        f"two-sided, of the difference to {reference}, no less than the exact sign test's over utterances, corrected "
+        f"by Holm's method for {family}."
+    )
+
+
 def score_cells(report: AggregateReport) -> list[str]:
     """Return WA and UA, mean ± standard deviation over runs, each with its interval."""
     found = scores(report)

@@ -149,22 +149,34 @@ class EvaluationReport:
 
     @classmethod
     def from_predictions(cls, path: Path) -> "EvaluationReport":
-        """Read predictions that were saved, and so every score again."""
-        with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
-            reader = csv.DictReader(file)
-            names = tuple(name for name in reader.fieldnames or () if name.startswith(PROBABILITY))
-            rows = tuple(
-                ScoredUtterance(
-                    row["id"],
-                    row["speaker"] or None,
-                    row["emotion"],
-                    row["predicted"],
-                    tuple(float(row[name]) for name in names),
-                    row["run"],
+        """Read predictions that were saved, and so every score again.
+
+        Raises:
+            OSError: the file cannot be read.
+            ValueError: it is no table of predictions.
+        """
+        try:
+            with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+                reader = csv.DictReader(file)
+                names = tuple(name for name in reader.fieldnames or () if name.startswith(PROBABILITY))
+                rows = tuple(
+                    ScoredUtterance(
+                        row["id"],
+                        row["speaker"] or None,
+                        row["emotion"],
+                        row["predicted"],
+                        tuple(float(row[name]) for name in names),
+                        row["run"],
+                    )
+                    for row in reader
                 )
-                for row in reader
-            )
-        return cls(tuple(name.removeprefix(PROBABILITY) for name in names), rows)
+        except (KeyError, TypeError, csv.Error) as error:
+            raise ValueError(f"{path} is no table of predictions: {error}") from error
+        report = cls(tuple(name.removeprefix(PROBABILITY) for name in names), rows)
+        named = {name for row in rows for name in (row.emotion, row.predicted)}
+        if strange := ", ".join(sorted(named - {*report.classes})):
+            raise ValueError(f"{path} is no table of predictions: it has no probabilities of {strange}")
+        return report
 
     @classmethod
     def pooled(cls, reports: Sequence["EvaluationReport"]) -> "EvaluationReport":

@@ -6,7 +6,13 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from magtfnet.corpora import Corpus
-from magtfnet.evaluation.cells import SCORE_COLUMNS, difference_cells, difference_columns, score_cells
+from magtfnet.evaluation.cells import (
+    SCORE_COLUMNS,
+    difference_cells,
+    difference_columns,
+    how_to_read,
+    score_cells,
+)
 from magtfnet.evaluation.document import Document, Section
 from magtfnet.evaluation.figures import STYLE, svg
 from magtfnet.evaluation.page import notes
@@ -23,13 +29,10 @@ COLUMNS = (
     "CPU ms for a second of speech",
 )
 HOW = (
-    "WA and UA in percent: mean ± standard deviation over runs. Intervals and differences are of all predictions "
-    "together: a paired bootstrap over utterances and runs, drawn in to the two-way clustered standard error. p: "
-    f"two-sided, of the difference to {REFERENCE}, no less than the exact sign test's over utterances, corrected by "
-    "Holm's method. Prediction is timed from the file to "
-    "the probabilities, of networks one recording after another once all is trained, of classical systems 20 at once "
-    "right after their training: these figures tell orders of magnitude. Training seconds are of trainings side by "
-    "side, as they were run."
+    f"{how_to_read(REFERENCE, 'the other systems')} Prediction is timed from the file to the probabilities, of "
+    "networks one recording after another once all is trained, of classical systems 20 at once right after their "
+    "training: these figures tell orders of magnitude. Training seconds are of trainings side by side, as they were "
+    "run."
 )
 
 

@@ -46,10 +46,8 @@ class PastResults:
             config = load_config(folder / "config.toml")
             facts = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
             utterances = int(facts["utterances"])
-            pooled = EvaluationReport.from_predictions(folder / "predictions.csv")
-            names = dict.fromkeys(row.run for row in pooled.rows)
-            runs = {name: [row for row in pooled.rows if row.run == name] for name in names}
-            reports = {name: EvaluationReport(pooled.classes, tuple(rows)) for name, rows in runs.items()}
+            together = AggregateReport.from_predictions([folder / "predictions.csv"])
+            reports = together.runs
             histories = {_run_of(path): read_rows(path) for path in _histories(folder)}
             if not reports or len(histories) != len(reports):
                 raise ValueError(f"{len(reports)} runs with {len(histories)} histories")
@@ -65,7 +63,7 @@ class PastResults:
             raise RunDirectoryError(
                 f"{folder}: no finished results ({error}); name a run directory"
             ) from error
-        return cls(config, utterances, AggregateReport(reports), tuple(epochs), temperatures)
+        return cls(config, utterances, together, tuple(epochs), temperatures)
 
     @property
     def protocol(self) -> str:

@@ -7,7 +7,13 @@ from magtfnet.classical import CLASSICAL
 from magtfnet.config import ModelConfig
 from magtfnet.corpora import Corpus
 from magtfnet.evaluation import AggregateReport
-from magtfnet.evaluation.cells import SCORE_COLUMNS, difference_cells, difference_columns, score_cells
+from magtfnet.evaluation.cells import (
+    SCORE_COLUMNS,
+    difference_cells,
+    difference_columns,
+    how_to_read,
+    score_cells,
+)
 from magtfnet.evaluation.document import Document, Section
 from magtfnet.evaluation.figures import confusion_figure
 from magtfnet.evaluation.page import notes
@@ -41,11 +47,8 @@ PROTOCOLS = {
     SPEAKERS_APART: "nobody tested was heard in training or validation",
 }
 HOW = (
-    "WA and UA in percent: mean ± standard deviation over runs. Intervals and differences are of all predictions "
-    "together: a paired bootstrap over utterances and runs, drawn in to the two-way clustered standard error. p: "
-    "two-sided, of the difference to the full system, no less than the exact sign test's over utterances, corrected "
-    "by Holm's method for the rows of a table; the claims are a family of their own. With few runs an interval is "
-    "rather too narrow than too wide, and new speakers vary more than new utterances."
+    f"{how_to_read('the full system', 'the rows of a table; the claims are a family of their own')} With few runs an "
+    "interval is rather too narrow than too wide, and new speakers vary more than new utterances."
 )
 SIGNIFICANT = 0.05
 WARNING = "A rehearsal of one epoch on one split: these figures are not results and must not be quoted."

@@ -1,0 +1,102 @@
+"""Trainings that are finished, side by side: who is better on the utterances that all of them tested."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from magtfnet.errors import RunDirectoryError
+from magtfnet.evaluation import AggregateReport
+from magtfnet.evaluation.cells import (
+    SCORE_COLUMNS,
+    difference_cells,
+    difference_columns,
+    how_to_read,
+    score_cells,
+)
+from magtfnet.evaluation.document import Document, Section
+from magtfnet.evaluation.page import notes
+
+PREDICTIONS = "predictions.csv"
+
+
+def read_finished(folders: Sequence[Path], seed: int | None = None) -> dict[str, AggregateReport]:
+    """Read what was predicted of the test parts, by the name of the folder.
+
+    Args:
+        folders: run directories of one training or of a protocol, or folders that hold run directories; the first is
+            the reference. Folders of one name are told apart by their paths.
+        seed: the runs of this seed alone; all runs where not given.
+
+    Raises:
+        RunDirectoryError: a folder has no predictions or damaged ones, none of the seed, or was tested otherwise than
+            the reference.
+    """
+    names = [folder.name for folder in folders]
+    found: dict[str, AggregateReport] = {}
+    for folder in folders:
+        name = folder.name if names.count(folder.name) == 1 else str(folder)
+        if name in found:
+            raise RunDirectoryError(f"{folder}: named twice; name each folder once")
+        found[name] = _read(folder, seed)
+    reference, *others = found
+    for name in others:
+        _check_tests(name, found[name], reference, found[reference])
+    return found
+
+
+def table(reports: Mapping[str, AggregateReport]) -> tuple[list[str], list[list[str]]]:
+    """Return columns and rows of WA and UA, best first, and of each difference to the first report."""
+    reference = next(iter(reports))
+    against = difference_cells(reports, reference)
+    ranked = sorted(reports, key=lambda name: -reports[name].weighted_accuracy.mean)
+    columns = ["run", *SCORE_COLUMNS, *difference_columns(reference)]
+    return columns, [[name, *score_cells(reports[name]), *against[name]] for name in ranked]
+
+
+def document(reports: Mapping[str, AggregateReport], command: str) -> Document:
+    """Return the report; the first is the reference, ``command`` what made it."""
+    reference, tested = next(iter(reports.items()))
+    columns, rows = table(reports)
+    how = how_to_read(reference, "the other rows")
+    facts = {"tested": f"{len(tested.pooled.rows)} predictions of {len(tested.runs)} runs each"}
+    sections = [
+        Section("How to read this", paragraphs=[how], points=notes(tested)),
+        Section("Best first", columns=columns, rows=rows),
+    ]
+    return Document(f"Runs beside {reference}", sections, command=command, facts=facts)
+
+
+def _read(folder: Path, seed: int | None) -> AggregateReport:
+    pooled = folder / PREDICTIONS
+    files = [pooled] if pooled.exists() else sorted(folder.glob(f"*/{PREDICTIONS}"))
+    try:
+        runs = AggregateReport.from_predictions(files).runs
+    except (OSError, ValueError) as error:
+        raise RunDirectoryError(f"{folder}: damaged ({error}); train it again") from error
+    if not runs:
+        raise RunDirectoryError(f"{folder}: no {PREDICTIONS} in it or in its folders; name a run directory")
+    for name, run in runs.items():
+        if len({row.id for row in run.rows}) < len(run.rows):
+            raise RunDirectoryError(
+                f"{folder}: {name} is there more than once; name the runs of one training or protocol"
+            )
+    of_seed = {name: run for name, run in runs.items() if seed is None or name.endswith(f"_seed_{seed}")}
+    if not of_seed:
+        seeds = sorted({name.rpartition("_")[2] for name in runs})
+        raise RunDirectoryError(f"{folder}: no run of seed {seed}; it has seed {', '.join(seeds)}")
+    return AggregateReport(of_seed)
+
+
+def _check_tests(name: str, report: AggregateReport, reference: str, expected: AggregateReport) -> None:
+    ours, theirs = _tested(report), _tested(expected)
+    if ours == theirs:
+        return
+    run, utterance, emotion = min(ours ^ theirs)
+    raise RunDirectoryError(
+        f"{name}: lacks {len(theirs - ours)} of the {len(theirs)} predictions of {reference} and has "
+        f"{len(ours - theirs)} others, such as {emotion} of '{utterance}' in {run}; compare the same folds, labels and "
+        "seeds of one corpus (--seed takes those of one)"
+    )
+
+
+def _tested(report: AggregateReport) -> set[tuple[str, str, str]]:
+    return {(name, row.id, row.emotion) for name, run in report.runs.items() for row in run.rows}

@@ -1,0 +1,170 @@
+"""Finished trainings side by side: whose predictions are read, what is refused, what the table says."""
+
+import random
+
+import pytest
+
+from magtfnet.errors import RunDirectoryError
+from magtfnet.evaluation import EvaluationReport, ScoredUtterance
+from magtfnet.evaluation.paired import difference, holm
+from magtfnet.evaluation.wording import signed
+from magtfnet.experiments.finished_runs import document, read_finished, table
+
+CLASSES = ("anger", "joy", "sadness")
+
+
+def predictions(accuracy, *, folds=(0, 1), seed=0, utterances=40):
+    """Return rows by run: utterance ``f0u3`` of fold 0 and so on, so many of a hundred right."""
+    chance = random.Random(accuracy * 1000 + seed)
+    runs = {}
+    for fold in folds:
+        name = f"fold_{fold:02d}_seed_{seed}"
+        rows = []
+        for number in range(utterances):
+            truth = CLASSES[number % 3]
+            said = truth if chance.random() < accuracy / 100 else CLASSES[(number + 1) % 3]
+            spoken = tuple(0.8 if emotion == said else 0.1 for emotion in CLASSES)
+            rows.append(ScoredUtterance(f"f{fold}u{number}", None, truth, said, spoken, name))
+        runs[name] = rows
+    return runs
+
+
+def save(folder, *runs, apart=False):
+    """Write predictions as a protocol's folder has them, or each run in a folder of its own."""
+    named = {name: rows for of_seed in runs for name, rows in of_seed.items()}
+    files = {folder / name: rows for name, rows in named.items()}
+    if not apart:
+        files = {folder: [row for rows in named.values() for row in rows]}
+    for place, rows in files.items():
+        place.mkdir(parents=True)
+        EvaluationReport(CLASSES, tuple(rows)).save_predictions(place / "predictions.csv")
+    return folder
+
+
+def test_runs_in_one_file_and_in_folders_are_the_same(tmp_path):
+    one, apart = (
+        save(tmp_path / "one", predictions(70)),
+        save(tmp_path / "apart", predictions(70), apart=True),
+    )
+    found = read_finished([one, apart])
+    assert found["one"].runs == found["apart"].runs
+    assert list(found["one"].runs) == ["fold_00_seed_0", "fold_01_seed_0"]
+
+
+def test_the_table_has_the_differences_to_the_first_corrected_together(tmp_path):
+    accuracies = {"reference": 55, "better": 90, "alike": 56}
+    folders = [
+        save(tmp_path / name, predictions(right, folds=range(4))) for name, right in accuracies.items()
+    ]
+    reports = read_finished(folders)
+    columns, rows = table(reports)
+    assert columns[0] == "run"
+    assert columns[5] == "WA against reference"
+    assert len(columns) == len(rows[0])
+    means = [reports[row[0]].weighted_accuracy.mean for row in rows]
+    assert means == sorted(means, reverse=True)
+    found = {name: difference(reports[name], reports["reference"]).weighted for name in ("better", "alike")}
+    corrected = dict(zip(found, holm([estimate.p_value for estimate in found.values()]), strict=True))
+    cells = {row[0]: row[5:] for row in rows}
+    assert cells["reference"] == ["", "", ""]
+    for name, estimate in found.items():
+        assert cells[name][0] == signed(estimate.value)
+        assert cells[name][2] == f"{corrected[name]:.3f}"
+    assert corrected["better"] < 0.05 < corrected["alike"]
+
+
+def test_the_page_says_how_to_read_it_and_how_it_was_made(tmp_path):
+    reports = read_finished([save(tmp_path / name, predictions(60)) for name in ("a", "b")])
+    page = document(reports, "magtfnet compare-runs a b")
+    assert "- tested: 80 predictions of 2 runs each" in page.markdown()
+    assert "of the difference to a, no less than" in page.markdown()
+    assert "magtfnet compare-runs a b" in page.html()
+
+
+def test_folders_of_one_name_are_told_apart_by_their_paths(tmp_path):
+    folders = [save(tmp_path / corpus / "magtf_net", predictions(60)) for corpus in ("x", "y")]
+    assert list(read_finished(folders)) == [str(folder) for folder in folders]
+
+
+def test_one_seed_of_several(tmp_path):
+    both = save(tmp_path / "both", predictions(60), predictions(60, seed=1))
+    one = save(tmp_path / "one", predictions(60, seed=1))
+    reports = read_finished([both, one], seed=1)
+    assert list(reports["both"].runs) == list(reports["one"].runs) == ["fold_00_seed_1", "fold_01_seed_1"]
+    with pytest.raises(RunDirectoryError, match=r"no run of seed 7; it has seed 0, 1$"):
+        read_finished([both, one], seed=7)
+
+
+def test_seed_1_is_not_seed_11(tmp_path):
+    folder = save(tmp_path / "a", predictions(60, seed=1), predictions(60, seed=11))
+    assert list(read_finished([folder], seed=1)["a"].runs) == ["fold_00_seed_1", "fold_01_seed_1"]
+
+
+@pytest.mark.parametrize(
+    ("other", "found"),
+    [
+        ({"folds": (0,)}, "lacks 40 of the 80 predictions of a and has 0 others, such as anger of 'f1u0' in fold_01"),
+        ({"seed": 1}, "lacks 80 of the 80 predictions of a and has 80 others"),
+        ({"utterances": 41}, "lacks 0 of the 80 predictions of a and has 2 others, such as joy of 'f0u40'"),
+    ],
+)  # fmt: skip
+def test_other_tests_are_refused(tmp_path, other, found):
+    folders = [save(tmp_path / "a", predictions(60)), save(tmp_path / "b", predictions(60, **other))]
+    with pytest.raises(RunDirectoryError, match=f"^b: {found}.*--seed takes those of one"):
+        read_finished(folders)
+
+
+def test_an_utterance_with_another_label_is_refused(tmp_path):
+    first = save(tmp_path / "a", predictions(60))
+    text = (first / "predictions.csv").read_text()
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "predictions.csv").write_text(text.replace("f0u0,,anger", "f0u0,,joy"))
+    with pytest.raises(
+        RunDirectoryError, match=r"^b: lacks 1 of the 80 .* 1 others, such as anger of 'f0u0'"
+    ):
+        read_finished([first, tmp_path / "b"])
+
+
+def test_no_predictions_none_at_all_and_a_folder_twice(tmp_path):
+    good = save(tmp_path / "a", predictions(60))
+    with pytest.raises(RunDirectoryError, match=r"x: no predictions.csv in it or in its folders; name a run"):
+        read_finished([good, tmp_path / "x"])
+    with pytest.raises(RunDirectoryError, match="named twice"):
+        read_finished([good, good])
+    (tmp_path / "empty").mkdir()
+    EvaluationReport(CLASSES, ()).save_predictions(tmp_path / "empty" / "predictions.csv")
+    with pytest.raises(RunDirectoryError, match=r"empty: no predictions\.csv"):
+        read_finished([good, tmp_path / "empty"])
+
+
+def test_one_run_in_two_folders_is_refused(tmp_path):
+    save(tmp_path / "all" / "first", predictions(60))
+    save(tmp_path / "all" / "second", predictions(70))
+    with pytest.raises(RunDirectoryError, match="fold_00_seed_0 is there more than once"):
+        read_finished([tmp_path / "all"])
+
+
+@pytest.mark.parametrize(
+    ("damage", "found"),
+    [
+        (lambda text: text.replace("emotion", "label", 1), "is no table of predictions"),
+        (lambda text: text.rpartition(",")[0], "is no table of predictions"),
+        (lambda text: text.replace("anger,anger", "anger,rage", 1), "it has no probabilities of rage"),
+        (lambda text: text.replace("0.8", "much", 1), "could not convert"),
+        (lambda text: "\0" + text, "damaged"),
+    ],
+)  # fmt: skip
+def test_damaged_predictions_are_named(tmp_path, damage, found):
+    folder = save(tmp_path / "a", predictions(60))
+    file = folder / "predictions.csv"
+    file.write_text(damage(file.read_text()))
+    with pytest.raises(RunDirectoryError, match=f"{folder}: damaged .*{found}.*; train it again"):
+        read_finished([folder])
+
+
+def test_runs_of_other_classes_are_refused(tmp_path):
+    folder = save(tmp_path / "a", predictions(60), apart=True)
+    file = folder / "fold_01_seed_0" / "predictions.csv"
+    file.write_text(file.read_text().replace("p_joy", "p_happiness").replace("joy", "happiness"))
+    with pytest.raises(RunDirectoryError, match="has the classes"):
+        read_finished([folder])
