@@ -348,24 +348,26 @@ def test_compare_systems(cli, synthetic_root, tmp_path):
 
 
 def test_compare_finished_runs(cli, tmp_path, trained):
-    again = shutil.copytree(trained.folder, tmp_path / "again", ignore=shutil.ignore_patterns("bundle"))
+    name = "again [red] :smile: " + "with a name that no row of 80 columns can hold beside its figures"
+    again = shutil.copytree(trained.folder, tmp_path / name, ignore=shutil.ignore_patterns("bundle"))
     command = ("compare-runs", trained.folder, again)
     found = cli(*command)
     assert found.code == 0, found.err
-    heading, *rows = (line.split() for line in found.out.splitlines() if line.strip(" ─"))
-    assert heading == ["WA", "UA", "WA", "against", trained.folder.name]
-    assert {row[0] for row in rows} >= {trained.folder.name, "again"}
-    assert next(row for row in rows if row[0] == "again")[-2:] == ["+0.00", "1.000"]
-    assert (
-        " ".join(rows[-1])
-        == f"p: of the difference to {trained.folder.name}, corrected by Holm's method for the other rows"
-    )
+    lines = [line.strip() for line in found.out.splitlines() if line.strip(" ─")]
+    reference = trained.folder.name
+    assert lines[0].split() == ["WA", "UA", "WA", "against", reference]
+    assert next(line for line in lines if line.startswith(f"{name} ")).split()[-2:] == ["+0.00", "1.000"]
+    tested = len((trained.folder / "predictions.csv").read_text().splitlines()) - 1
+    assert lines[-2:] == [
+        f"tested: {tested} predictions each; runs: 1",
+        f"p: of the difference to {reference}, corrected by Holm's method for the other rows",
+    ]
     pages = tmp_path / "pages"
     found = cli(*command, "--seed", 0, "--out", pages)
     assert found.out.splitlines()[-2:] == [f"report: {pages / 'runs.html'}", f"table: {pages / 'runs.md'}"]
     text = (pages / "runs.md").read_text()
-    assert f"magtfnet compare-runs {trained.folder.name} again --seed 0" in text
-    assert "| again | " in text
+    assert f"magtfnet compare-runs {reference} '{name}' --seed 0" in text
+    assert f"| {name} | " in text
     assert str(tmp_path) not in text
 
 

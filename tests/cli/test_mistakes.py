@@ -440,10 +440,12 @@ def test_comparisons(cli, tmp_path, synthetic_root):
 
 def test_finished_runs(cli, tmp_path, trained):
     (tmp_path / "empty").mkdir()
-    assert_refused(cli("compare-runs", trained.folder), "Missing argument 'runs'")
+    assert_refused(
+        cli("compare-runs", trained.folder), "Missing argument 'runs'", "see 'magtfnet compare-runs --help'"
+    )
     assert_refused(
         cli("compare-runs", trained.folder, tmp_path / "empty"),
-        f"{tmp_path / 'empty'}: no predictions.csv in it or in its folders; name a run directory",
+        f"{tmp_path / 'empty'}: no predictions (predictions.csv) in it or in finished runs in it; name a run",
     )
     (tmp_path / "other").mkdir()
     lines = (trained.folder / "predictions.csv").read_text().splitlines(keepends=True)

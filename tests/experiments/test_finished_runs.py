@@ -1,6 +1,7 @@
 """Finished trainings side by side: whose predictions are read, what is refused, what the table says."""
 
 import random
+from pathlib import Path
 
 import pytest
 
@@ -38,6 +39,7 @@ def save(folder, *runs, apart=False):
     for place, rows in files.items():
         place.mkdir(parents=True)
         EvaluationReport(CLASSES, tuple(rows)).save_predictions(place / "predictions.csv")
+        (place / "metrics.json").touch()
     return folder
 
 
@@ -75,8 +77,8 @@ def test_the_table_has_the_differences_to_the_first_corrected_together(tmp_path)
 
 def test_the_page_says_how_to_read_it_and_how_it_was_made(tmp_path):
     reports = read_finished([save(tmp_path / name, predictions(60)) for name in ("a", "b")])
-    page = document(reports, "magtfnet compare-runs a b")
-    assert "- tested: 80 predictions of 2 runs each" in page.markdown()
+    page = document(reports, *table(reports), "magtfnet compare-runs a b")
+    assert "- tested: 80 predictions each; runs: 2" in page.markdown()
     assert "of the difference to a, no less than" in page.markdown()
     assert "magtfnet compare-runs a b" in page.html()
 
@@ -91,7 +93,9 @@ def test_one_seed_of_several(tmp_path):
     one = save(tmp_path / "one", predictions(60, seed=1))
     reports = read_finished([both, one], seed=1)
     assert list(reports["both"].runs) == list(reports["one"].runs) == ["fold_00_seed_1", "fold_01_seed_1"]
-    with pytest.raises(RunDirectoryError, match=r"no run of seed 7; it has seed 0, 1$"):
+    with pytest.raises(
+        RunDirectoryError, match=r"no run of seed 7; it has fold_00_seed_0, .*fold_01_seed_1$"
+    ):
         read_finished([both, one], seed=7)
 
 
@@ -125,16 +129,43 @@ def test_an_utterance_with_another_label_is_refused(tmp_path):
         read_finished([first, tmp_path / "b"])
 
 
-def test_no_predictions_none_at_all_and_a_folder_twice(tmp_path):
+def test_no_predictions(tmp_path):
     good = save(tmp_path / "a", predictions(60))
-    with pytest.raises(RunDirectoryError, match=r"x: no predictions.csv in it or in its folders; name a run"):
-        read_finished([good, tmp_path / "x"])
-    with pytest.raises(RunDirectoryError, match="named twice"):
-        read_finished([good, good])
-    (tmp_path / "empty").mkdir()
-    EvaluationReport(CLASSES, ()).save_predictions(tmp_path / "empty" / "predictions.csv")
-    with pytest.raises(RunDirectoryError, match=r"empty: no predictions\.csv"):
-        read_finished([good, tmp_path / "empty"])
+    for none in (tmp_path / "x", good / "predictions.csv"):
+        with pytest.raises(
+            RunDirectoryError, match=rf"{none}: no predictions \(predictions\.csv\) in it or in finished"
+        ):
+            read_finished([good, none])
+
+
+def test_one_folder_by_two_ways_is_refused(tmp_path, monkeypatch):
+    good = save(tmp_path / "a", predictions(60))
+    (tmp_path / "link").symlink_to(good)
+    monkeypatch.chdir(tmp_path)
+    for again in (good, Path("a"), Path("link"), good / ".." / "a"):
+        with pytest.raises(RunDirectoryError, match=rf"^{again}: named twice \(as {good}\)"):
+            read_finished([good, again])
+
+
+def test_the_folder_that_one_is_in_has_its_name(tmp_path, monkeypatch):
+    folders = [save(tmp_path / name, predictions(60)) for name in ("a", "b")]
+    monkeypatch.chdir(folders[0])
+    assert list(read_finished([Path(), folders[1]])) == ["a", "b"]
+
+
+def test_runs_without_an_end_do_not_count(tmp_path):
+    whole, cut = (save(tmp_path / name, predictions(60), apart=True) for name in ("whole", "cut"))
+    (cut / "fold_01_seed_0" / "metrics.json").unlink()
+    with pytest.raises(RunDirectoryError, match="cut: lacks 40 of the 80 predictions of whole"):
+        read_finished([whole, cut])
+
+
+def test_a_run_without_a_row_is_not_passed_over(tmp_path):
+    folder = save(tmp_path / "a", predictions(60), apart=True)
+    file = folder / "fold_00_seed_0" / "predictions.csv"
+    file.write_text(file.read_text().splitlines()[0])
+    with pytest.raises(RunDirectoryError, match=f"{file} is no table of predictions: it has no row"):
+        read_finished([folder])
 
 
 def test_one_run_in_two_folders_is_refused(tmp_path):
@@ -147,18 +178,22 @@ def test_one_run_in_two_folders_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("damage", "found"),
     [
-        (lambda text: text.replace("emotion", "label", 1), "is no table of predictions"),
-        (lambda text: text.rpartition(",")[0], "is no table of predictions"),
+        (lambda text: text.replace("emotion", "label", 1), "'emotion'"),
+        (lambda text: text.rpartition(",")[0], "float"),
         (lambda text: text.replace("anger,anger", "anger,rage", 1), "it has no probabilities of rage"),
-        (lambda text: text.replace("0.8", "much", 1), "could not convert"),
-        (lambda text: "\0" + text, "damaged"),
+        (lambda text: text.replace("0.8", "much", 1), "could not convert string to float: 'much'"),
+        (lambda text: "\0" + text, "'id'"),
+        (lambda text: "", "it has no row"),
     ],
-)  # fmt: skip
+)
 def test_damaged_predictions_are_named(tmp_path, damage, found):
     folder = save(tmp_path / "a", predictions(60))
     file = folder / "predictions.csv"
     file.write_text(damage(file.read_text()))
-    with pytest.raises(RunDirectoryError, match=f"{folder}: damaged .*{found}.*; train it again"):
+    with pytest.raises(
+        RunDirectoryError,
+        match=f"^{folder}: {file} is no table of predictions: .*{found}.*; name runs of one",
+    ):
         read_finished([folder])
 
 

@@ -122,7 +122,8 @@ def main() -> None:
 
 
 def _names() -> list[str]:
-    return [str(info.name or getattr(info.callback, "__name__", "")) for info in app.registered_commands]
+    names = (str(info.name or getattr(info.callback, "__name__", "")) for info in app.registered_commands)
+    return [name.replace("_", "-") for name in names]
 
 
 def _storage_message(error: OSError) -> str:

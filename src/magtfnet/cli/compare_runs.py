@@ -1,5 +1,6 @@
 """``magtfnet compare-runs REFERENCE RUN...``: trainings that are finished, side by side."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -23,19 +24,23 @@ def compare_runs(
     ] = None,
 ) -> None:
     """Compare finished trainings utterance by utterance: WA, UA, intervals, differences, p; nothing is trained."""
-    from magtfnet.experiments.finished_runs import document, read_finished, table
+    from magtfnet.experiments.finished_runs import document, read_finished, table, tested
     from magtfnet.writing import write_whole
 
     if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise RunDirectoryError(f"{out}: is there already; choose another --out")
-    reports = read_finished([reference, *runs], seed)
+    folders = [reference, *runs]
+    reports = read_finished(folders, seed)
     columns, rows = table(reports)
     show_table(_narrow(columns), [_narrow(row) for row in rows])
+    show(f"tested: {tested(reports)}")
     show(f"p: of the difference to {next(iter(reports))}, corrected by Holm's method for the other rows")
     if out is None:
         return
-    words = ["magtfnet compare-runs", *reports, *([] if seed is None else [f"--seed {seed}"])]
-    page = document(reports, " ".join(words))
+    # where somebody keeps runs is not the page's to say
+    named = [folder.name if folder.is_absolute() else str(folder) for folder in folders]
+    words = ["magtfnet", "compare-runs", *named, *([] if seed is None else ["--seed", str(seed)])]
+    page = document(reports, columns, rows, shlex.join(words))
     out.mkdir(parents=True, exist_ok=True)
     write_whole(out / "runs.html", page.html())
     write_whole(out / "runs.md", page.markdown())

@@ -39,7 +39,8 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in rows:
         table.add_row(*row)
     # a file has no width: what reads it shall find each row on lines that were not folded
-    Console(file=sys.stdout, width=None if sys.stdout.isatty() else UNFOLDED).print(table)
+    width = None if sys.stdout.isatty() else UNFOLDED
+    Console(file=sys.stdout, width=width, markup=False, emoji=False).print(table)
 
 
 @contextmanager

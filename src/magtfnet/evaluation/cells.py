@@ -20,7 +20,7 @@ def how_to_read(reference: str, family: str) -> str:
         "WA and UA in percent: mean ± standard deviation over runs. Intervals and differences are of all predictions "
         "together: a paired bootstrap over utterances and runs, drawn in to the two-way clustered standard error. p: "
         f"two-sided, of the difference to {reference}, no less than the exact sign test's over utterances, corrected "
-        f"by Holm's method for {family}."
+        f"by Holm's method for {family}; the intervals are not corrected."
     )
 
 

@@ -170,8 +170,10 @@ class EvaluationReport:
                     )
                     for row in reader
                 )
-        except (KeyError, TypeError, csv.Error) as error:
+        except (KeyError, TypeError, ValueError, csv.Error) as error:
             raise ValueError(f"{path} is no table of predictions: {error}") from error
+        if not rows:
+            raise ValueError(f"{path} is no table of predictions: it has no row")
         report = cls(tuple(name.removeprefix(PROBABILITY) for name in names), rows)
         named = {name for row in rows for name in (row.emotion, row.predicted)}
         if strange := ", ".join(sorted(named - {*report.classes})):

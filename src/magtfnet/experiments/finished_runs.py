@@ -14,6 +14,7 @@ from magtfnet.evaluation.cells import (
 )
 from magtfnet.evaluation.document import Document, Section
 from magtfnet.evaluation.page import notes
+from magtfnet.experiments.run_directory import RunDirectory
 
 PREDICTIONS = "predictions.csv"
 
@@ -22,21 +23,24 @@ def read_finished(folders: Sequence[Path], seed: int | None = None) -> dict[str,
     """Read what was predicted of the test parts, by the name of the folder.
 
     Args:
-        folders: run directories of one training or of a protocol, or folders that hold run directories; the first is
-            the reference. Folders of one name are told apart by their paths.
+        folders: run directories of one training or of a protocol, or folders that hold finished ones of one system; the
+            first is the reference. Folders of one name are told apart by their paths.
         seed: the runs of this seed alone; all runs where not given.
 
     Raises:
-        RunDirectoryError: a folder has no predictions or damaged ones, none of the seed, or was tested otherwise than
-            the reference.
+        RunDirectoryError: a folder has no predictions or damaged ones, none of the seed, is named twice, or was tested
+            otherwise than the reference.
+        OSError: a file cannot be read.
     """
-    names = [folder.name for folder in folders]
+    names = [_name(folder) for folder in folders]
+    seen: dict[Path, Path] = {}
     found: dict[str, AggregateReport] = {}
-    for folder in folders:
-        name = folder.name if names.count(folder.name) == 1 else str(folder)
-        if name in found:
-            raise RunDirectoryError(f"{folder}: named twice; name each folder once")
-        found[name] = _read(folder, seed)
+    for folder, name in zip(folders, names, strict=True):
+        place = folder.resolve()
+        if place in seen:
+            raise RunDirectoryError(f"{folder}: named twice (as {seen[place]}); name each folder once")
+        seen[place] = folder
+        found[name if names.count(name) == 1 else str(folder)] = _read(folder, seed)
     reference, *others = found
     for name in others:
         _check_tests(name, found[name], reference, found[reference])
@@ -52,28 +56,48 @@ def table(reports: Mapping[str, AggregateReport]) -> tuple[list[str], list[list[
     return columns, [[name, *score_cells(reports[name]), *against[name]] for name in ranked]
 
 
-def document(reports: Mapping[str, AggregateReport], command: str) -> Document:
-    """Return the report; the first is the reference, ``command`` what made it."""
-    reference, tested = next(iter(reports.items()))
-    columns, rows = table(reports)
-    how = how_to_read(reference, "the other rows")
-    facts = {"tested": f"{len(tested.pooled.rows)} predictions of {len(tested.runs)} runs each"}
+def tested(reports: Mapping[str, AggregateReport]) -> str:
+    """Say how much each was tested on."""
+    report = next(iter(reports.values()))
+    return f"{len(report.pooled.rows)} predictions each; runs: {len(report.runs)}"
+
+
+def document(
+    reports: Mapping[str, AggregateReport],
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    command: str,
+) -> Document:
+    """Return the report: its ``table`` with how to read it, and ``command``, which made it."""
+    reference, report = next(iter(reports.items()))
     sections = [
-        Section("How to read this", paragraphs=[how], points=notes(tested)),
+        Section(
+            "How to read this", paragraphs=[how_to_read(reference, "the other rows")], points=notes(report)
+        ),
         Section("Best first", columns=columns, rows=rows),
     ]
-    return Document(f"Runs beside {reference}", sections, command=command, facts=facts)
+    return Document(f"Runs beside {reference}", sections, command=command, facts={"tested": tested(reports)})
+
+
+def _name(folder: Path) -> str:
+    return folder.absolute().name or str(folder)
 
 
 def _read(folder: Path, seed: int | None) -> AggregateReport:
     pooled = folder / PREDICTIONS
-    files = [pooled] if pooled.exists() else sorted(folder.glob(f"*/{PREDICTIONS}"))
+    finished = [
+        file for file in sorted(folder.glob(f"*/{PREDICTIONS}")) if RunDirectory(file.parent).complete
+    ]
     try:
-        runs = AggregateReport.from_predictions(files).runs
-    except (OSError, ValueError) as error:
-        raise RunDirectoryError(f"{folder}: damaged ({error}); train it again") from error
+        runs = AggregateReport.from_predictions([pooled] if pooled.exists() else finished).runs
+    except ValueError as error:
+        raise RunDirectoryError(
+            f"{folder}: {error}; name runs of one system, or train it again if it is damaged"
+        ) from error
     if not runs:
-        raise RunDirectoryError(f"{folder}: no {PREDICTIONS} in it or in its folders; name a run directory")
+        raise RunDirectoryError(
+            f"{folder}: no predictions ({PREDICTIONS}) in it or in finished runs in it; name a run directory"
+        )
     for name, run in runs.items():
         if len({row.id for row in run.rows}) < len(run.rows):
             raise RunDirectoryError(
@@ -81,8 +105,7 @@ def _read(folder: Path, seed: int | None) -> AggregateReport:
             )
     of_seed = {name: run for name, run in runs.items() if seed is None or name.endswith(f"_seed_{seed}")}
     if not of_seed:
-        seeds = sorted({name.rpartition("_")[2] for name in runs})
-        raise RunDirectoryError(f"{folder}: no run of seed {seed}; it has seed {', '.join(seeds)}")
+        raise RunDirectoryError(f"{folder}: no run of seed {seed}; it has {', '.join(runs)}")
     return AggregateReport(of_seed)
 
 
