@@ -82,7 +82,6 @@ def compare(
     from magtfnet.cli.announce import TerminalAnnounce
     from magtfnet.experiments import comparison
     from magtfnet.experiments.comparison_report import report
-    from magtfnet.writing import write_whole
 
     systems = comparison.default_systems() if models is None else [name.strip() for name in models.split(",")]
     with progress_bar() as progress:
@@ -121,8 +120,7 @@ def compare(
     document = report(
         copy, settings.protocol.name, found.systems, missing, " ".join([command, *_words(words)])
     )
-    write_whole(out / "compare.html", document.html())
-    write_whole(out / "compare.md", document.markdown())
+    document.save(out / "compare.html")
     show(f"report: {out / 'compare.html'}")
     show(f"table: {out / 'compare.md'}")
     if found.diverged:

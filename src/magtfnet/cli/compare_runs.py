@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from magtfnet.cli.options import refuse_filled
 from magtfnet.cli.terminal import show, show_table
-from magtfnet.errors import RunDirectoryError
 
 
 def compare_runs(
@@ -25,10 +25,8 @@ def compare_runs(
 ) -> None:
     """Compare finished trainings utterance by utterance: WA, UA, intervals, differences, p; nothing is trained."""
     from magtfnet.experiments.finished_runs import document, read_finished, table, tested
-    from magtfnet.writing import write_whole
 
-    if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise RunDirectoryError(f"{out}: is there already; choose another --out")
+    refuse_filled(out)
     folders = [reference, *runs]
     reports = read_finished(folders, seed)
     columns, rows = table(reports)
@@ -42,8 +40,7 @@ def compare_runs(
     words = ["magtfnet", "compare-runs", *named, *([] if seed is None else ["--seed", str(seed)])]
     page = document(reports, columns, rows, shlex.join(words))
     out.mkdir(parents=True, exist_ok=True)
-    write_whole(out / "runs.html", page.html())
-    write_whole(out / "runs.md", page.markdown())
+    page.save(out / "runs.html")
     show(f"report: {out / 'runs.html'}")
     show(f"table: {out / 'runs.md'}")
 

@@ -15,9 +15,9 @@ from magtfnet.cli.options import (
     CorpusRoot,
     Labels,
     Only,
+    refuse_filled,
 )
 from magtfnet.cli.terminal import progress_bar, say, show
-from magtfnet.errors import RunDirectoryError
 
 
 def evaluate(
@@ -42,8 +42,7 @@ def evaluate(
     from magtfnet.recognizer import Bundle
     from magtfnet.recognizer.library import find_model
 
-    if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise RunDirectoryError(f"{out}: is there already; choose another --out")
+    refuse_filled(out)
     loaded = Bundle.load(find_model(bundle))
     copy = load_corpus(corpus, root, mapping=labels, part=only, allow_incomplete=allow_incomplete)
     with progress_bar() as progress:

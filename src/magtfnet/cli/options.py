@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from magtfnet.errors import ConfigError
+from magtfnet.errors import ConfigError, RunDirectoryError
 
 if TYPE_CHECKING:
     from magtfnet.config import ExperimentConfig
@@ -125,6 +125,16 @@ def timeline_settings(**values: float) -> "TimelineSettings":
     from magtfnet.timeline import TimelineSettings
 
     return validated(TimelineSettings, values, "timeline.")
+
+
+def refuse_filled(out: Path | None) -> None:
+    """Refuse an ``--out`` that is a file, or a folder with anything in it.
+
+    Raises:
+        RunDirectoryError: it is.
+    """
+    if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise RunDirectoryError(f"{out}: is there already; choose another --out")
 
 
 def named_paths(option: str, given: Sequence[str]) -> dict[str, Path]:

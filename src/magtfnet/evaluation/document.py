@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from magtfnet.evaluation.page import ENVIRONMENT
+from magtfnet.writing import write_whole
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,11 @@ class Document:
             if section.columns:
                 parts.append(markdown_table(section.columns, section.rows))
         return "\n\n".join(parts) + "\n"
+
+    def save(self, page: Path) -> None:
+        """Write the HTML file, and the Markdown beside it; their folder is there."""
+        write_whole(page, self.html())
+        write_whole(page.with_suffix(".md"), self.markdown())
 
 
 def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

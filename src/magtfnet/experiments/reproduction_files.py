@@ -38,9 +38,9 @@ def write(result: Reproduction, out: Path, command: str) -> Path:
         write_whole(folder / "scores.json", json.dumps(together.to_dict(), indent=2) + "\n")
     is_rehearsal = result.request.quick
     page = out / ("rehearsal.html" if is_rehearsal else "report.html")
-    _write(report(result, command), page)  # before what needs bundles and recordings too
+    report(result, command).save(page)  # before what needs bundles and recordings too
     for folder, document in _comparisons(result, command):
-        _write(document, out / folder / ("rehearsal.html" if is_rehearsal else "compare.html"))
+        document.save(out / folder / ("rehearsal.html" if is_rehearsal else "compare.html"))
     return page
 
 
@@ -60,8 +60,3 @@ def _comparisons(result: Reproduction, command: str) -> Iterator[tuple[Path, Doc
             copy, protocol, systems, [WITHOUT_WEIGHTS, *result.diverged.values()], command
         )
         yield Path(corpus, protocol), replace(document, warnings=[WARNING] if result.request.quick else [])
-
-
-def _write(document: Document, page: Path) -> None:
-    write_whole(page, document.html())
-    write_whole(page.with_suffix(".md"), document.markdown())

@@ -29,9 +29,7 @@ def write(
         chosen = to_plain(changed(config, winner.params))
         write_whole(folder / "best.toml", tomli_w.dumps(chosen))
     write_whole(folder / "trials.csv", _csv(wanted, trials))
-    document = report(corpus, config, wanted, trials)
-    write_whole(folder / "search.html", document.html())
-    write_whole(folder / "search.md", document.markdown())
+    report(corpus, config, wanted, trials).save(folder / "search.html")
 
 
 def report(
