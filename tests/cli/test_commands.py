@@ -345,6 +345,7 @@ def test_compare_systems(cli, synthetic_root, tmp_path):
     assert "| functionals_gbm |" in text
     assert str(tmp_path) not in text
     assert cli(*command, "--resume").out == found.out
+    assert cli("compare", "--corpus", *command[1:], "--resume").out == found.out
 
 
 def test_compare_finished_runs(cli, tmp_path, trained):

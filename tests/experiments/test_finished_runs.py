@@ -175,6 +175,17 @@ def test_one_run_in_two_folders_is_refused(tmp_path):
         read_finished([tmp_path / "all"])
 
 
+def test_runs_of_two_systems_are_refused(tmp_path):
+    folder = save(tmp_path / "a", predictions(60, folds=range(3)), apart=True)
+    for fold, system in enumerate(("tim_net", "magtf_net", "tim_net")):
+        (folder / f"fold_{fold:02d}_seed_0" / "config.toml").write_text(f'[model]\nname = "{system}"\n')
+    with pytest.raises(
+        RunDirectoryError,
+        match=rf"^{folder}: holds runs of magtf_net \(fold_01_seed_0\), tim_net \(fold_00_seed_0\); name a folder",
+    ):
+        read_finished([folder])
+
+
 @pytest.mark.parametrize(
     ("damage", "found"),
     [

@@ -26,6 +26,9 @@ from magtfnet.cli.terminal import progress_bar, say, show
 def compare(
     corpus: CorpusName,
     root: CorpusRoot,
+    _word: Annotated[
+        bool, typer.Option("--corpus", help="May stand before CORPUS and ROOT; they are read alike without.")
+    ] = False,
     models: Annotated[
         str | None,
         typer.Option(help="Systems, separated by commas; all that need no downloaded weights if not given."),

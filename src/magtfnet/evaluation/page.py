@@ -84,7 +84,7 @@ def notes(together: AggregateReport) -> list[str]:
     if tested < len(pooled.rows):
         said.append(
             f"{tested} utterances were tested {len(pooled.rows)} times by different runs; "
-            "the confusion matrix counts every time, the bootstrap resamples utterances with all their times."
+            "every prediction counts, and the bootstrap resamples utterances with all of theirs."
         )
     return said
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from magtfnet.config import load_config
 from magtfnet.errors import RunDirectoryError
 from magtfnet.evaluation import AggregateReport
 from magtfnet.evaluation.cells import (
@@ -103,10 +104,24 @@ def _read(folder: Path, seed: int | None) -> AggregateReport:
             raise RunDirectoryError(
                 f"{folder}: {name} is there more than once; name the runs of one training or protocol"
             )
+    if not pooled.exists():
+        _check_one_system(folder, [file.parent for file in finished])
     of_seed = {name: run for name, run in runs.items() if seed is None or name.endswith(f"_seed_{seed}")}
     if not of_seed:
         raise RunDirectoryError(f"{folder}: no run of seed {seed}; it has {', '.join(runs)}")
     return AggregateReport(of_seed)
+
+
+def _check_one_system(folder: Path, runs: Sequence[Path]) -> None:
+    """Refuse runs whose configurations name several systems; kept predictions may have none beside them."""
+    systems = {
+        load_config(file).model.name: file.parent.name
+        for file in (RunDirectory(run).config for run in reversed(runs))
+        if file.exists()
+    }
+    if len(systems) > 1:
+        named = ", ".join(f"{system} ({run})" for system, run in sorted(systems.items()))
+        raise RunDirectoryError(f"{folder}: holds runs of {named}; name a folder of runs of one system")
 
 
 def _check_tests(name: str, report: AggregateReport, reference: str, expected: AggregateReport) -> None:

@@ -41,6 +41,11 @@ class RunDirectory:
         self.path = Path(path)
 
     @property
+    def config(self) -> Path:
+        """Where the configuration is kept."""
+        return self.path / "config.toml"
+
+    @property
     def checkpoint(self) -> Path:
         """Where the state of an unfinished training is kept."""
         return self.path / "checkpoint.pt"
@@ -78,7 +83,7 @@ class RunDirectory:
                 raise RunDirectoryError(
                     f"{self.path}: is there already; go on with --resume, or choose another folder"
                 )
-            if not (self.path / "config.toml").exists():
+            if not self.config.exists():
                 raise RunDirectoryError(
                     f"{self.path}: not a run directory, no config.toml; choose another folder"
                 )
@@ -93,12 +98,12 @@ class RunDirectory:
             RunDirectoryError: see ``refuse_if_there``; or another configuration, corpus, split or seed.
         """
         self.refuse_if_there(resume=resume)
-        if (self.path / "config.toml").exists():
+        if self.config.exists():
             self._refuse_other_experiment(config, facts)
             return False
         with whole_folder(self.path) as folder:  # both files are there at once, or neither
             (folder / "environment.json").write_text(_json({**facts, **environment()}), encoding="utf-8")
-            (folder / "config.toml").write_text(tomli_w.dumps(to_plain(config)), encoding="utf-8")
+            (folder / self.config.name).write_text(tomli_w.dumps(to_plain(config)), encoding="utf-8")
         return True
 
     @contextmanager
@@ -155,7 +160,7 @@ class RunDirectory:
 
     def _refuse_other_experiment(self, config: ExperimentConfig, facts: Mapping[str, Any]) -> None:
         try:
-            before = _flat(to_plain(load_config(self.path / "config.toml")))
+            before = _flat(to_plain(load_config(self.config)))
             known = dict(json.loads((self.path / "environment.json").read_text(encoding="utf-8")))
             if not set(facts) <= set(known):
                 raise RunDirectoryError(f"{self.path}: holds work of another kind; choose another folder")
