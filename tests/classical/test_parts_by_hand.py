@@ -138,4 +138,4 @@ def test_a_missing_opensmile_is_one_sentence(monkeypatch):
         MissingExtraError,
         match=r"opensmile.*pip install 'magtfnet\[bench\]'; its licence allows research and private",
     ):
-        egemaps_svm()._vectors(type("Data", (), {"recordings": []}))
+        egemaps_svm()

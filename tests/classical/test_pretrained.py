@@ -168,8 +168,9 @@ def test_weights_that_are_not_at_hand(tmp_path, monkeypatch, checkpoints):
         ConfigError, match=r"weights of facebook/wav2vec2-base are not at hand; 'hf download facebook"
     ):
         create_classical("wav2vec2")
-    with pytest.raises(ConfigError, match="no such folder; name the folder of a checkpoint"):
-        create_classical("wav2vec2", weights=str(tmp_path / "nowhere"))
+    for nowhere in (str(tmp_path / "nowhere"), "/nowhere", "./nowhere", "~nobody"):
+        with pytest.raises(ConfigError, match="no such folder; name the folder of a checkpoint"):
+            create_classical("wav2vec2", weights=nowhere)
     (tmp_path / "empty").mkdir()
     with pytest.raises(ConfigError, match="is no checkpoint with safetensors"):
         create_classical("wav2vec2", weights=str(tmp_path / "empty"))

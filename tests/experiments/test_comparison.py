@@ -2,12 +2,15 @@
 
 import json
 import re
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from tiny_model import TINY
 
 from magtfnet import Bundle, ConfigError, DivergenceError, RunDirectoryError, UnknownNameError, load_config
+from magtfnet.errors import MissingExtraError
 from magtfnet.evaluation import AggregateReport, EvaluationReport
 from magtfnet.experiments.comparison import REFERENCE, compare, default_systems
 from magtfnet.experiments.comparison_report import report
@@ -125,6 +128,18 @@ def test_recipes_and_weights_that_would_be_passed_over_are_refused(synthetic, tm
         compare(synthetic, [], tmp_path / "out", CONFIG, recipes=two)
     with pytest.raises(ConfigError, match=r"'magtf_net' takes no weights, expected one of .*wav2vec2_frozen"):
         compare(synthetic, [], tmp_path / "out", CONFIG, weights={"magtf_net": tmp_path})
+    for nowhere in (Path("checkpoints/wav2vec2"), tmp_path / "nowhere"):
+        with pytest.raises(
+            ConfigError, match=rf"weights of wav2vec2_frozen: '{nowhere}' is no folder; name the folder"
+        ):
+            compare(synthetic, [], tmp_path / "out", CONFIG, weights={"wav2vec2_frozen": nowhere})
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_opensmile_is_said_before_anything_is_trained(synthetic, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "opensmile", None)
+    with pytest.raises(MissingExtraError, match="opensmile"):
+        compare(synthetic, ["functionals_gbm", "egemaps_svm"], tmp_path / "out", CONFIG)
     assert not (tmp_path / "out").exists()
 
 

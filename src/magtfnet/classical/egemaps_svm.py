@@ -6,6 +6,7 @@ gamma are chosen by validation WA. openSMILE is an optional extra: its licence i
 only, and the package does not ship it.
 """
 
+import importlib.util
 from itertools import product
 from typing import Any, Literal
 
@@ -31,6 +32,11 @@ TERMS = "research and private use only"
 """What openSMILE's licence allows."""
 
 
+def opensmile_is_installed() -> bool:
+    """Return whether the library is there; it is not imported for that."""
+    return importlib.util.find_spec("opensmile") is not None
+
+
 class SvmConfig(Settings):
     """What is tried, and over which of openSMILE's sets."""
 
@@ -45,11 +51,16 @@ class EgemapsSvm(ClassicalSystem):
 
     Args:
         config: what is tried.
+
+    Raises:
+        MissingExtraError: openSMILE is not installed; said before anything is trained beside it.
     """
 
     uses_front_end = False
 
     def __init__(self, config: SvmConfig) -> None:
+        if not opensmile_is_installed():
+            raise MissingExtraError("opensmile", "bench", TERMS)
         self.config = config
 
     def fit(
@@ -90,10 +101,8 @@ class EgemapsSvm(ClassicalSystem):
 
     def _vectors(self, data: TrainingData) -> Floats:
         """Return openSMILE's functionals, (N, 88 or 6373)."""
-        try:
-            import opensmile
-        except ModuleNotFoundError:
-            raise MissingExtraError("opensmile", "bench", TERMS) from None
+        import opensmile
+
         smile = opensmile.Smile(
             feature_set=opensmile.FeatureSet[self.config.feature_set],
             feature_level=opensmile.FeatureLevel.Functionals,

@@ -1,6 +1,5 @@
 """What to say where the weights of an encoder are not at hand."""
 
-import os
 from pathlib import Path
 
 
@@ -15,7 +14,7 @@ def where_to_get(weights: str, error: Exception, *, download: bool) -> str:
     why = (str(error).splitlines() or [type(error).__name__])[0]
     if Path(weights).is_dir():
         return f"model.weights = '{weights}' is no checkpoint with safetensors ({why})"
-    if os.sep in weights.strip("/") and weights.startswith((".", "/", "~")):
+    if Path(weights).is_absolute() or weights.startswith((".", "~")):
         return f"model.weights = '{weights}': no such folder; name the folder of a checkpoint"
     if download:
         return f"the weights of {weights} cannot be fetched ({why}); check the name and the network"

@@ -1,6 +1,5 @@
 """Any systems on the same folds: who is better, and what each costs."""
 
-import importlib.util
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from magtfnet.classical import CLASSICAL, NEED_WEIGHTS
-from magtfnet.classical.egemaps_svm import TERMS
+from magtfnet.classical.egemaps_svm import TERMS, opensmile_is_installed
 from magtfnet.config import ExperimentConfig, ModelConfig
 from magtfnet.corpora import Corpus
 from magtfnet.corpora.duplicates import find_duplicates
@@ -81,7 +80,7 @@ def default_systems() -> list[str]:
         "acrnn_3d",
         *(name for name in CLASSICAL if name not in NEED_OPENSMILE + NEED_WEIGHTS),
     ]
-    return systems + (list(NEED_OPENSMILE) if importlib.util.find_spec("opensmile") else [])
+    return systems + (list(NEED_OPENSMILE) if opensmile_is_installed() else [])
 
 
 def missing_systems(systems: Sequence[str], weights: Mapping[str, Path]) -> list[str]:
@@ -186,9 +185,11 @@ def _experiments(
             raise ConfigError(
                 f"two recipes of {name}, whose runs would lie in one folder; compare them one by one"
             )
-    for name in weights:
+    for name, folder in weights.items():
         if name not in NEED_WEIGHTS:
             raise ConfigError(f"'{name}' takes no weights, expected one of {', '.join(NEED_WEIGHTS)}")
+        if not folder.is_dir():
+            raise ConfigError(f"weights of {name}: '{folder}' is no folder; name the folder of a checkpoint")
     given = {name: {"weights": str(folder)} for name, folder in weights.items()}
     configs = {name: _of(name, config, given.get(name, {})) for name in (REFERENCE, *systems, *given)}
     return configs | {recipe.model.name: _on_the_same_folds(recipe, config) for recipe in recipes}
