@@ -133,6 +133,13 @@ def test_recipes_and_weights_that_would_be_passed_over_are_refused(synthetic, tm
             ConfigError, match=rf"weights of wav2vec2_frozen: '{nowhere}' is no folder; name the folder"
         ):
             compare(synthetic, [], tmp_path / "out", CONFIG, weights={"wav2vec2_frozen": nowhere})
+    recipe = load_config(overrides=["model.name=wav2vec2_frozen", "model.hidden=64"])
+    with pytest.raises(
+        ConfigError, match=r"weights of wav2vec2_frozen are given twice, .*; set model.weights"
+    ):
+        compare(
+            synthetic, [], tmp_path / "out", CONFIG, weights={"wav2vec2_frozen": tmp_path}, recipes=[recipe]
+        )
     assert not (tmp_path / "out").exists()
 
 
@@ -190,6 +197,15 @@ def test_a_system_that_diverges_leaves_the_others_their_report(jobs, synthetic, 
         r"tim_net, fold_00_seed_0: the (validation )?loss became .*; lower training.learning_rate",
         found.diverged["tim_net"],
     )
+
+
+def test_a_classical_system_that_diverges_is_left_out_too(synthetic, tmp_path, feature_cache):
+    recipe = load_config(None, ["model.name=dnn_elm", "model.layers=[8]", "model.learning_rate=1e36"])
+    out = tmp_path / "out"
+    found = compare(synthetic, [], out, CONFIG, fold=0, recipes=[recipe], cache=feature_cache, jobs=1)
+    assert [system.name for system in found.systems] == [REFERENCE]
+    assert found.diverged["dnn_elm"].startswith("dnn_elm, fold_00_seed_0: the validation loss of the network")
+    assert not list(out.glob("dnn_elm/*"))
 
 
 def test_copies_are_for_those_that_learn_from_them(synthetic, tmp_path, feature_cache):

@@ -1,12 +1,13 @@
 """Batches: everyone once; random numbers from named seeds only."""
 
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from magtfnet import ConfigError
-from magtfnet.training.batches import plan_batches
+from magtfnet.training.batches import FRAMES_AT_ONCE, TrainingData, plan_batches
 from magtfnet.training.device import choose_device
 from magtfnet.training.seeding import derived_seed, seeded
 
@@ -17,6 +18,16 @@ def test_everyone_is_in_one_batch_and_none_is_alone(count):
     assert Counter(i for batch in batches for i in batch) == Counter(range(count))
     assert min(map(len, batches)) >= 2
     assert max(map(len, batches)) <= 33
+
+
+def test_what_is_read_at_once_is_bounded_in_frames():
+    lengths = [700] * 300 + [1024] * 256 + [3000, 40_000, 300_000, 500]
+    store = SimpleNamespace(length=lengths.__getitem__)
+    pieces = TrainingData(store, range(len(lengths)), [0] * len(lengths)).in_order()
+    assert Counter(i for piece in pieces for i in piece) == Counter(range(len(lengths)))
+    assert [lengths[i] for piece in pieces for i in piece] == sorted(lengths)
+    assert all(len(piece) == 1 or len(piece) * lengths[piece[-1]] <= FRAMES_AT_ONCE for piece in pieces)
+    assert list(map(len, pieces))[:2] == [256, 256], "ordinary utterances as many as ever"
 
 
 def test_batches_depend_on_the_seed_alone():

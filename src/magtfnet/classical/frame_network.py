@@ -5,6 +5,7 @@ Tashev, Interspeech 2014) or from the mean of the last hidden layer over its fra
 gradient reaches the layers (Wang and Tashev, ICASSP 2017). The validation part ends the training.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,6 +18,7 @@ from torch.nn import functional
 
 from magtfnet.classical.utterance_vectors import pieces
 from magtfnet.config import Settings
+from magtfnet.errors import DivergenceError
 from magtfnet.training.batches import TrainingData
 from magtfnet.training.seeding import seeded
 
@@ -47,7 +49,11 @@ class FrameNetwork:
         self.config = config
 
     def fit(self, training: TrainingData, validation: TrainingData, num_classes: int, seed: int) -> None:
-        """Learn; standardisation is that of the training part's frames."""
+        """Learn; standardisation is that of the training part's frames.
+
+        Raises:
+            DivergenceError: no epoch had a validation loss that is a number.
+        """
         self._standardise(training)
         learnt, held_out = self._examples(training), self._examples(validation)
         with seeded(seed):
@@ -67,6 +73,11 @@ class FrameNetwork:
                     best, kept = score, self._weights()
                 if since == self.config.patience:
                     break
+        if not math.isfinite(best):
+            raise DivergenceError(
+                f"the validation loss of the network over frames was no number in any epoch; "
+                f"lower model.learning_rate ({self.config.learning_rate})"
+            )
         self.network.load_state_dict(kept)
         self.network.eval()
 

@@ -7,7 +7,6 @@ descriptor make the vector; learning rate, size and number of trees are chosen b
 from itertools import product
 from typing import Any
 
-import numpy as np
 from pydantic import Field
 from sklearn.ensemble import HistGradientBoostingClassifier
 
@@ -55,6 +54,7 @@ class FunctionalsGBM(ClassicalSystem):
             for count, probabilities in enumerate(model.staged_predict_proba(held_out), start=1):
                 best.offer((model, count), in_all_classes(probabilities, model.classes_, num_classes))
         self.model, self.trees = best.candidate
+        del self.model._predictors[self.trees :]  # trees that are not used are not kept
         return {
             "learning_rate": self.model.learning_rate,
             "leaves": self.model.max_leaf_nodes,
@@ -64,14 +64,13 @@ class FunctionalsGBM(ClassicalSystem):
 
     def predict_proba(self, data: TrainingData) -> Floats:
         """See ``ClassicalSystem``."""
-        stages = self.model.staged_predict_proba(utterance_vectors(data))
-        chosen = next(p for count, p in enumerate(stages, start=1) if count == self.trees)
-        return in_all_classes(np.asarray(chosen), self.model.classes_, self.num_classes)
+        probabilities = self.model.predict_proba(utterance_vectors(data))
+        return in_all_classes(probabilities, self.model.classes_, self.num_classes)
 
     @property
     def num_parameters(self) -> int:
         """A feature, a threshold or a value for every node of the trees that are used."""
-        return 2 * sum(len(tree.nodes) for stage in self.model._predictors[: self.trees] for tree in stage)
+        return 2 * sum(len(tree.nodes) for stage in self.model._predictors for tree in stage)
 
 
 @register_classical

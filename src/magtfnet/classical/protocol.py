@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from magtfnet.errors import DivergenceError
 from magtfnet.registry import Registry
 from magtfnet.training.batches import TrainingData
 
@@ -65,6 +66,8 @@ def create_classical(name: str, **overrides: Any) -> ClassicalSystem:
 class Best(Generic[Candidate]):
     """Keeps the candidate with the highest validation WA; of equal ones the one with the lowest log-loss.
 
+    One whose probabilities are not all numbers is passed over: it diverged.
+
     Args:
         truth: (N,) class indices of the validation part.
     """
@@ -72,10 +75,14 @@ class Best(Generic[Candidate]):
     def __init__(self, truth: Sequence[int]) -> None:
         self.truth = np.asarray(truth)
         self.score = (-1.0, -np.inf)
+        self.diverged = 0
         self._candidate: Candidate | None = None
 
     def offer(self, candidate: Candidate, probabilities: Floats) -> None:
         """Take a candidate into account by its validation probabilities (N, K)."""
+        if not np.isfinite(probabilities).all():
+            self.diverged += 1
+            return
         accuracy = float(np.mean(probabilities.argmax(axis=1) == self.truth))
         of_truth = probabilities[np.arange(len(self.truth)), self.truth]
         score = (accuracy, float(np.mean(np.log(np.maximum(of_truth, 1e-12)))))
@@ -84,7 +91,16 @@ class Best(Generic[Candidate]):
 
     @property
     def candidate(self) -> Candidate:
-        """The best so far."""
+        """The best so far.
+
+        Raises:
+            DivergenceError: none gave numbers.
+        """
+        if self._candidate is None and self.diverged:
+            raise DivergenceError(
+                f"the validation probabilities were no numbers in all of {self.diverged} epochs or settings; "
+                "lower model.learning_rate where the system has one"
+            )
         if self._candidate is None:
             raise ValueError("no candidate was offered")
         return self._candidate

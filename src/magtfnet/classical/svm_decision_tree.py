@@ -87,9 +87,9 @@ class SvmDecisionTree(ClassicalSystem):
         self.chosen = [fisher(kind, targets, self.config.kept) for kind in standard]
         held_out = self._standard(self._kinds(validation))
         self.weight, penalty, flat = self._evolve(standard, targets, held_out, truth, seed)
-        confusion = confusion_matrix(truth, flat.argmax(axis=1).tolist(), num_classes)
+        confused = confusion_rates(confusion_matrix(truth, flat.argmax(axis=1).tolist(), num_classes))
         vectors = self._fused(standard, self.weight)
-        self.tree = grow(tuple(range(num_classes)), confusion, vectors, targets, penalty)
+        self.tree = grow(tuple(range(num_classes)), confused, vectors, targets, penalty)
         found = self.tree.probabilities(self._fused(held_out, self.weight), num_classes)
         accuracy = float(np.mean(found.argmax(axis=1) == np.asarray(truth)))
         return {"weight_of_deep_features": self.weight, "C": penalty, "validation_WA": accuracy}
@@ -164,25 +164,40 @@ def fisher(vectors: Floats, targets: Floats, share: float) -> Floats:
 
 def grow(
     classes: tuple[int, ...],
-    confusion: npt.NDArray[np.int64],
+    confused: Floats,
     vectors: Floats,
     targets: Floats,
     penalty: float,
 ) -> Node:
-    """Return a tree whose two sides are confused least, so that the most confusable classes part last."""
+    """Return a tree whose two sides are confused least, so that the most confusable classes part last.
+
+    Args:
+        classes: that are told apart.
+        confused: how often two classes are taken for each other, (K, K); see ``confusion_rates``.
+        vectors: of the training part, (N, F).
+        targets: (N,).
+        penalty: C of every machine.
+    """
     present = tuple(k for k in classes if np.any(targets == k))
     if len(present) < 2:
         return Node(present or classes)
-    left, right = part(present, confusion + confusion.T)
+    left, right = part(present, confused)
     here = np.isin(targets, present)
     machine = SVC(C=penalty).fit(vectors[here], np.isin(targets[here], right))
-    sides = (grow(side, confusion, vectors, targets, penalty) for side in (left, right))
+    sides = (grow(side, confused, vectors, targets, penalty) for side in (left, right))
     return Node(classes, machine, *sides)
 
 
-def part(
-    classes: tuple[int, ...], confused: npt.NDArray[np.int64]
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def confusion_rates(counts: npt.NDArray[np.int64]) -> Floats:
+    """Return the share of either class that is taken for the other, added up, (K, K), of counts (K, K) with truth down.
+
+    Shares, since by counts the frequent classes would look the most confusable. A class without utterances has none.
+    """
+    shares: Floats = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    return shares + shares.T
+
+
+def part(classes: tuple[int, ...], confused: Floats) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Join the two groups that are confused most until two are left."""
     groups: list[tuple[int, ...]] = [(k,) for k in classes]
     while len(groups) > 2:

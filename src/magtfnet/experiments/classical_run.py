@@ -42,15 +42,16 @@ def train_classical(
     Raises:
         RunDirectoryError: the directory is in the way, began with other settings, or another process is at work there.
         MissingExtraError: the system needs a library that is not installed.
+        DivergenceError: nothing that it learnt gives numbers.
     """
     directory = RunDirectory(run_dir)
     system = create_classical(config.model.name, **config.model.overrides)
     facts = run_facts(corpus, split, seed, store)
-    directory.open(config, facts, resume=resume)
+    is_new = directory.open(config, facts, resume=resume)
     name = run_name(split, seed)
     if directory.complete:
         return finished_run(name, directory)
-    with directory.alone():
+    with directory.removed_if_it_diverges(is_new), directory.alone():
         split.save(directory.path / "split.csv")
         start, start_cpu = time.perf_counter(), time.process_time()
         chosen = system.fit(

@@ -192,7 +192,14 @@ def _experiments(
             raise ConfigError(f"weights of {name}: '{folder}' is no folder; name the folder of a checkpoint")
     given = {name: {"weights": str(folder)} for name, folder in weights.items()}
     configs = {name: _of(name, config, given.get(name, {})) for name in (REFERENCE, *systems, *given)}
-    return configs | {recipe.model.name: _on_the_same_folds(recipe, config) for recipe in recipes}
+    for recipe in recipes:
+        name = recipe.model.name
+        if name in given:
+            raise ConfigError(
+                f"weights of {name} are given twice, by themselves and by its recipe; set model.weights in the recipe"
+            )
+        configs[name] = _on_the_same_folds(recipe, config)
+    return configs
 
 
 def _of(name: str, config: ExperimentConfig, given: Mapping[str, str]) -> ExperimentConfig:

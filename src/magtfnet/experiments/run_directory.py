@@ -10,6 +10,7 @@ import csv
 import io
 import json
 import platform
+import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -21,7 +22,7 @@ import filelock
 import tomli_w
 
 from magtfnet.config import ExperimentConfig, load_config, to_plain
-from magtfnet.errors import ConfigError, RunDirectoryError
+from magtfnet.errors import ConfigError, DivergenceError, RunDirectoryError
 from magtfnet.writing import whole_folder, write_whole
 
 LIBRARIES = ("magtfnet", "torch", "numpy", "soundfile", "soxr")
@@ -123,6 +124,16 @@ class RunDirectory:
             yield
             with suppress(OSError):  # Windows removes it by itself, and not before it is released
                 (self.path / LOCK).unlink()
+
+    @contextmanager
+    def removed_if_it_diverges(self, is_new: bool) -> Iterator[None]:
+        """Remove a directory that ``open`` made now if a training in it diverges: nothing is worth going on from."""
+        try:
+            yield
+        except DivergenceError:
+            if is_new:
+                shutil.rmtree(self.path)
+            raise
 
     def write_text(self, name: str, text: str) -> None:
         """Write a file to a temporary name, then rename it."""

@@ -1,6 +1,5 @@
 """One training: a corpus, a split, a configuration and a seed in; a run directory out."""
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ import torch
 
 from magtfnet.config import ExperimentConfig
 from magtfnet.corpora import Corpus, Split
-from magtfnet.errors import DivergenceError, RunDirectoryError
+from magtfnet.errors import RunDirectoryError
 from magtfnet.evaluation import EvaluationReport
 from magtfnet.experiments.preparation import (
     DevelopmentParts,
@@ -103,35 +102,34 @@ def train(
         return finished_run(run_name(split, seed), directory)
     name = run_name(split, seed)
     parts = DevelopmentParts(store, split.train, split.validation, corpus.labels)
-    try:
-        with directory.alone(), threads(directory.threads or torch.get_num_threads()):
-            split.save(directory.path / "split.csv")
-            result = learn(
-                model,
-                standardizer,
-                parts,
-                config,
-                seed=seed,
-                device=device,
-                checkpoint=directory.checkpoint,
-                on_epoch=on_epoch,
-                progress=progress,
-            )
-            bundle = Bundle(
-                model,
-                standardizer,
-                corpus.labels,
-                config.audio,
-                config.features,
-                config.model,
-                provenance=facts | {"licence": corpus.info.licence, "device": device.type, **_versions()},
-            )
-            report = score(EmotionRecognizer(bundle), store, split.test, name)
-            write_results(directory, corpus, split, bundle, result, report)
-    except DivergenceError:
-        if is_new:  # nothing in it is worth going on from
-            shutil.rmtree(directory.path)
-        raise
+    with (
+        directory.removed_if_it_diverges(is_new),
+        directory.alone(),
+        threads(directory.threads or torch.get_num_threads()),
+    ):
+        split.save(directory.path / "split.csv")
+        result = learn(
+            model,
+            standardizer,
+            parts,
+            config,
+            seed=seed,
+            device=device,
+            checkpoint=directory.checkpoint,
+            on_epoch=on_epoch,
+            progress=progress,
+        )
+        bundle = Bundle(
+            model,
+            standardizer,
+            corpus.labels,
+            config.audio,
+            config.features,
+            config.model,
+            provenance=facts | {"licence": corpus.info.licence, "device": device.type, **_versions()},
+        )
+        report = score(EmotionRecognizer(bundle), store, split.test, name)
+        write_results(directory, corpus, split, bundle, result, report)
     return TrainedRun(name, directory.path, report, result.history)
 
 

@@ -11,6 +11,8 @@ from magtfnet.features import FeatureBatch, FeatureStore
 from magtfnet.features.store import Recording
 
 READ_AT_ONCE = 256
+FRAMES_AT_ONCE = READ_AT_ONCE * 1024
+"""Padded frames of a piece, ten seconds an utterance where it is full: long recordings are read fewer at a time."""
 
 
 class TrainingData:
@@ -80,8 +82,14 @@ class TrainingData:
 
     def in_order(self) -> list[list[int]]:
         """Return all indices, the shortest utterances first, in pieces that are read at once."""
-        order = np.argsort(self.lengths, kind="stable").tolist()
-        return [order[i : i + READ_AT_ONCE] for i in range(0, len(order), READ_AT_ONCE)]
+        pieces: list[list[int]] = []
+        for index in np.argsort(self.lengths, kind="stable").tolist():
+            most = min(READ_AT_ONCE, FRAMES_AT_ONCE // int(self.lengths[index]))
+            if pieces and len(pieces[-1]) < most:
+                pieces[-1].append(index)
+            else:
+                pieces.append([index])
+        return pieces
 
 
 def plan_batches(count: int, batch_size: int, seed: int) -> list[list[int]]:
