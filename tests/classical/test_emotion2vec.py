@@ -62,18 +62,21 @@ def test_half_precision_is_read_as_float32(tmp_path):
 def test_layers_behind_one_another_and_the_last(tmp_path):
     encoder = _encoder(published_weights(4, 16), tmp_path / "w").eval()
     with torch.no_grad():
-        assert torch.equal(encoder(WAVEFORM)[-1], encoder.last(WAVEFORM))
+        assert torch.equal(encoder.frames(WAVEFORM).relu().mean(dim=0), encoder.rectified(WAVEFORM))
+        torch.testing.assert_close(encoder.frames(WAVEFORM).mean(dim=0), encoder(WAVEFORM)[-1])
         assert encoder(Waveform(np.zeros(1, np.float32), 16_000)).isfinite().all()
     with pytest.raises(ConfigError, match=r"audio.sample_rate = 8000: these encoders know 16000 Hz"):
         encoder(Waveform(two_tones(), 8000))
 
 
-def test_convolutions_are_frozen_and_nothing_else(tmp_path):
+def test_what_lies_below_the_transformer_is_frozen_and_nothing_else(tmp_path):
     encoder = _encoder(published_weights(4, 16), tmp_path / "w")
-    encoder.freeze_convolutions()
+    encoder.freeze_below_transformer()
     still = {name for name, value in encoder.network.named_parameters() if not value.requires_grad}
     assert still == {
-        name for name, _ in encoder.network.named_parameters() if name.startswith("convolutions.")
+        name
+        for name, _ in encoder.network.named_parameters()
+        if name.startswith(("convolutions.", "projection."))
     }
 
 

@@ -1,21 +1,27 @@
 """Pretrained encoders: what is read of a checkpoint, what is kept, what learns, and what is refused."""
 
+import shutil
+
 import numpy as np
 import pytest
 import soundfile
 import torch
+from safetensors.torch import load_file
 
 from magtfnet import ConfigError, Waveform, load_config, protocols
 from magtfnet.classical import create_classical
 from magtfnet.classical.encoder import RATE, PretrainedEncoder
 from magtfnet.classical.encoders import load_encoder
+from magtfnet.classical.latent_masking import LatentMasking, spans
 from magtfnet.classical.layer_cache import LayerCache
 from magtfnet.classical.masked_prediction import SPAN, masked_frames, others
+from magtfnet.classical.pretrained import rarity
 from magtfnet.config import AudioConfig, FeatureConfig
 from magtfnet.experiments import classical_run
 from magtfnet.experiments.preparation import part_data, prepare_training
 from magtfnet.features import FeatureStore
 from magtfnet.features.store import Recording
+from magtfnet.training.seeding import seeded
 
 pytest.importorskip("transformers", reason="transformers is not installed (extra 'pretrained')")
 
@@ -129,14 +135,65 @@ def test_the_cost_of_a_prediction_is_that_of_the_encoder_alone(
     assert cost == pytest.approx(0.25, rel=0.05)
 
 
-def test_fine_tuning_leaves_the_convolutions_alone_and_changes_the_rest(checkpoints, training):
-    system = create_classical("wav2vec2", weights=str(checkpoints("wav2vec2")), epochs=1, batch_size=4)
+BELOW = {
+    **dict.fromkeys(("wav2vec2", "hubert", "wavlm"), ("feature_extractor.", "feature_projection.")),
+    "whisper": ("conv1.", "conv2.", "embed_positions."),
+}
+
+
+@pytest.mark.parametrize("kind", list(BELOW))
+def test_fine_tuning_changes_the_transformer_and_nothing_below(kind, checkpoints, training):
+    system = create_classical("wav2vec2", weights=str(checkpoints(kind)), epochs=1, batch_size=4)
     before = {name: value.clone() for name, value in system.encoder.network.state_dict().items()}
     system.fit(training, training, 3, 0)
     after = system.encoder.network.state_dict()
     changed = {name for name, value in before.items() if not torch.equal(value, after[name])}
-    assert any(name.startswith("encoder.layers.1") for name in changed)
-    assert not any(name.startswith("feature_extractor") for name in changed)
+    assert any("layers.1." in name for name in changed)
+    assert not any(name.startswith((*BELOW[kind], "masked_spec_embed")) for name in changed)
+
+
+@pytest.mark.parametrize("kind", ["wav2vec2", "hubert", "wavlm", "whisper"])
+def test_only_training_hears_masks_and_whisper_never(kind, checkpoints):
+    encoder = load_encoder(str(checkpoints(kind)), download=False)
+    encoder.config.hidden_dropout = encoder.config.attention_dropout = encoder.config.feat_proj_dropout = 0.0
+    for module in encoder.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    with torch.no_grad():
+        plain = encoder.eval().frames(speech(1.0))
+        encoder.mask_latents(LatentMasking(time_span=5, feature_span=2))
+        assert torch.equal(encoder.frames(speech(1.0)), plain)
+        with seeded(0):
+            masked = encoder.train().frames(speech(1.0))
+        with seeded(0):
+            torch.testing.assert_close(encoder.frames(speech(1.0)), masked)
+    assert torch.allclose(masked, plain, atol=1e-5) == (kind == "whisper")
+
+
+def test_masks_are_spans_of_frames_and_of_features():
+    latents, replacement = torch.ones(1, 200, 128), torch.full((128,), 7.0)
+    with seeded(0):
+        masked = LatentMasking()(latents, replacement)[0]
+        masks = [spans(400, 0.2, 10, fewest=2) for _ in range(200)]
+    features = (masked == 0).all(dim=0)
+    assert int(features.sum()) == 64
+    frames = (masked[:, ~features] == 7).all(dim=1)
+    assert 15 <= int(frames.sum()) <= 30
+    assert torch.all(masked[~frames][:, ~features] == 1)
+    assert torch.equal(latents, torch.ones_like(latents)), "what was given stays"
+    assert 0.17 < torch.stack(masks).float().mean() < 0.2, "the share, but for what overlaps"
+
+
+@pytest.mark.parametrize(
+    ("length", "share", "span", "most"), [(20, 0.08, 15, 0), (31, 0.08, 15, 15), (100, 1.0, 10, 50), (100, 0, 10, 0)]
+)  # fmt: skip
+def test_never_more_than_half_is_masked(length, share, span, most):
+    with seeded(0):
+        assert all(int(spans(length, share, span, fewest=2).sum()) <= most for _ in range(50))
+
+
+def test_errors_of_rare_classes_weigh_more():
+    assert rarity(torch.tensor([0, 0, 0, 2]), 3).tolist() == pytest.approx([4 / 3, 0, 4])
 
 
 def test_task_adaptation_moves_the_weights_without_labels(checkpoints, training):
@@ -148,9 +205,9 @@ def test_task_adaptation_moves_the_weights_without_labels(checkpoints, training)
     )  # fmt: skip
     for system in (plain, adapted):
         system.fit(training, training, 3, 0)
-    name = "encoder.layers.0.attention.k_proj.weight"
-    moved = adapted.encoder.network.state_dict()[name] - plain.encoder.network.state_dict()[name]
-    assert moved.abs().max() > 1e-3
+    for name in ("encoder.layers.0.attention.k_proj.weight", "feature_extractor.conv_layers.1.conv.weight"):
+        moved = adapted.encoder.network.state_dict()[name] - plain.encoder.network.state_dict()[name]
+        assert moved.abs().max() > 1e-3
 
 
 def test_masks_and_negatives_are_what_they_should_be():
@@ -172,12 +229,92 @@ def test_weights_that_are_not_at_hand(tmp_path, monkeypatch, checkpoints):
         with pytest.raises(ConfigError, match="no such folder; name the folder of a checkpoint"):
             create_classical("wav2vec2", weights=nowhere)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ConfigError, match="is no checkpoint with safetensors"):
+    with pytest.raises(ConfigError, match="is no checkpoint that can be read without executing it"):
         create_classical("wav2vec2", weights=str(tmp_path / "empty"))
     with pytest.raises(ConfigError, match="is no encoder of speech, found bert"):
         create_classical("wav2vec2", weights=str(checkpoints("bert")))
     with pytest.raises(ConfigError, match=r"model.mode = 'task_adapted' is for wav2vec2, found hubert"):
         create_classical("wav2vec2_task_adapted", weights=str(checkpoints("hubert")))
+
+
+@pytest.fixture
+def pytorch_file(checkpoints, tmp_path):
+    """A checkpoint as most of the hub's older ones are, and its weights: PyTorch's file, no safetensors."""
+    folder = shutil.copytree(checkpoints("wav2vec2"), tmp_path / "older")
+    weights = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    torch.save(weights, folder / "pytorch_model.bin")
+    return folder, weights
+
+
+def test_weights_in_pytorchs_file_are_the_same(pytorch_file, checkpoints):
+    folder, _ = pytorch_file
+    older, newer = (load_encoder(str(of), download=False).eval() for of in (folder, checkpoints("wav2vec2")))
+    assert older.fingerprint() == newer.fingerprint()
+    adapted = create_classical("wav2vec2_task_adapted", weights=str(folder), pretraining_epochs=1, epochs=1)
+    assert adapted.config.mode == "task_adapted"
+
+
+class Trap:
+    """Makes a file where it is unpickled carelessly."""
+
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return open, (self.path, "w")
+
+
+def test_nothing_of_pytorchs_file_is_executed(pytorch_file, tmp_path):
+    folder, weights = pytorch_file
+    torch.save({**weights, "trap": Trap(tmp_path / "sprung")}, folder / "pytorch_model.bin")
+    with pytest.raises(ConfigError, match=r"without executing it \(it names \S*open\); expected config.json"):
+        load_encoder(str(folder), download=False)
+    assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda data: b"", lambda data: b"no weights", lambda data: data[: len(data) // 2]]
+)
+def test_a_damaged_file_is_one_sentence(damage, pytorch_file):
+    file = pytorch_file[0] / "pytorch_model.bin"
+    file.write_bytes(damage(file.read_bytes()))
+    with pytest.raises(ConfigError, match="is no checkpoint that can be read") as caught:
+        load_encoder(str(file.parent), download=False)
+    assert "\n" not in str(caught.value)
+    assert "weights_only" not in str(caught.value), "torch's advice is to execute it"
+
+
+def test_weights_of_another_network_are_refused(pytorch_file):
+    folder, weights = pytorch_file
+    torch.save(
+        {name: value for name, value in weights.items() if "layers.1" not in name},
+        folder / "pytorch_model.bin",
+    )
+    with pytest.raises(
+        ConfigError, match=r"lacks \d+ of the weights of its wav2vec2, such as encoder.layers.1"
+    ):
+        load_encoder(str(folder), download=False)
+    torch.save({name: value[:1] for name, value in weights.items()}, folder / "pytorch_model.bin")
+    with pytest.raises(ConfigError, match="is no checkpoint that can be read"):
+        load_encoder(str(folder), download=False)
+
+
+def test_an_encoder_that_learnt_without_masks_gets_zeros(pytorch_file):
+    folder, weights = pytorch_file
+    del weights["wav2vec2.masked_spec_embed"]
+    torch.save(weights, folder / "pytorch_model.bin")
+    assert not load_encoder(str(folder), download=False).replacement.any()
+
+
+def test_weights_are_digested_once(checkpoints, training, monkeypatch):
+    digested = []
+    asked = PretrainedEncoder.fingerprint
+    monkeypatch.setattr(PretrainedEncoder, "fingerprint", lambda self: digested.append(self) or asked(self))
+    system = create_classical("wav2vec2_frozen", weights=str(checkpoints("wav2vec2")), epochs=1)
+    system.fit(training, training, 3, 0)
+    system.predict_proba(training)
+    assert len(digested) == 1
 
 
 def test_another_rate_is_refused(checkpoints):
@@ -237,4 +374,5 @@ def test_frames_of_whispers_pieces_stand_behind_one_another(checkpoints):
     with torch.no_grad():
         frames = encoder.frames(waveform)
         assert frames.shape == (1550, 16)
-        torch.testing.assert_close(frames.mean(dim=0), encoder.last(waveform))
+        torch.testing.assert_close(frames.mean(dim=0), encoder(waveform)[-1])
+        torch.testing.assert_close(frames.relu().mean(dim=0), encoder.rectified(waveform))

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from magtfnet.classical.encoders import load_encoder
-from magtfnet.classical.layer_cache import LayerCache
+from magtfnet.classical.layer_cache import FrozenLayers
 from magtfnet.classical.protocol import Best, ClassicalSystem, Floats, register_classical
 from magtfnet.config import Settings, validated
 from magtfnet.features import FeatureBatch, Standardizer
@@ -51,7 +51,7 @@ class SelfSupervisedDual(ClassicalSystem):
         self.sizes = config.model_dump(include={"d_model", "num_heads", "ffn_dim", "dropout"})
         dual_tbnet(num_classes=2, **self.sizes)  # sizes that do not fit are refused before any work
         self.encoder = load_encoder(config.weights, download=config.download).eval()
-        self._cache: LayerCache | None = None
+        self.kept = FrozenLayers(self.encoder)
 
     def fit(
         self, training: TrainingData, validation: TrainingData, num_classes: int, seed: int
@@ -112,11 +112,10 @@ class SelfSupervisedDual(ClassicalSystem):
     def _paired(self, data: TrainingData, indices: Sequence[int]) -> FeatureBatch:
         """Return the encoder's frames in the place of log-Mel's, and all of ours in that of the descriptors."""
         ours, _ = data.batch(indices)
-        if self._cache is None or self._cache.store is not data.store:  # its name is a digest of all weights
-            self._cache = LayerCache(self.encoder, data.store)
+        cache = self.kept.of(data.store)
         theirs = ours.log_mel.new_zeros(*ours.log_mel.shape[:2], self.encoder.width)
         for row, (index, length) in enumerate(zip(indices, ours.lengths.tolist(), strict=True)):
-            frames = self._cache.frames(data.recordings[index])
+            frames = cache.frames(data.recordings[index])
             theirs[row, :length] = frames[torch.arange(length) * len(frames) // length]
         both = torch.cat((ours.log_mel, ours.lld), dim=-1)
         return FeatureBatch(theirs, both, ours.functionals[:, :1], ours.lengths)

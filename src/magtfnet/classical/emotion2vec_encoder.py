@@ -5,7 +5,6 @@ same names does as well.
 """
 
 import argparse
-import re
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -20,7 +19,7 @@ from torch.nn import functional
 
 from magtfnet.classical.emotion2vec import Emotion2Vec, Outputs, renamed
 from magtfnet.classical.encoder import PretrainedEncoder
-from magtfnet.classical.weights_at_hand import where_to_get
+from magtfnet.classical.weights_at_hand import named_global, where_to_get
 from magtfnet.errors import ConfigError, MissingExtraError
 
 np_scalar = np.float64(0).__reduce__()[0]
@@ -86,9 +85,10 @@ class Emotion2VecEncoder(PretrainedEncoder):
         """See ``PretrainedEncoder``."""
         return "mean 0, variance 1"
 
-    def freeze_convolutions(self) -> None:
+    def freeze_below_transformer(self) -> None:
         """See ``PretrainedEncoder``."""
-        self.network.get_submodule("convolutions").requires_grad_(False)
+        for part in ("convolutions", "projection"):
+            self.network.get_submodule(part).requires_grad_(False)
 
 
 def is_emotion2vec(weights: str) -> bool:
@@ -150,8 +150,7 @@ def _read(file: Path) -> dict[str, Tensor]:
     except PermissionError as error:
         raise ConfigError(f"model.weights: {file} cannot be read ({error.strerror})") from error
     except (UnpicklingError, SafetensorError, RuntimeError, EOFError, ValueError, OSError) as error:
-        named = re.search(r"GLOBAL (\S+)", str(error))
-        why = f"it names {named[1]}" if named else type(error).__name__
+        why = named_global(error) or type(error).__name__
         raise ConfigError(
             f"model.weights: {file} holds no weights that can be read without executing it "
             f"({why}); if it is whole and trusted, save its weights as safetensors"

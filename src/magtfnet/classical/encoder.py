@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from magtfnet.audio import Waveform
+from magtfnet.classical.latent_masking import LatentMasking
 from magtfnet.errors import ConfigError
 
 RATE = 16_000
@@ -52,8 +53,11 @@ class PretrainedEncoder(nn.Module, ABC):
     def preparation(self) -> str:
         """What is done to samples first, in words that change with it."""
 
-    def freeze_convolutions(self) -> None:
-        """Keep the convolutions over the waveform as they are, as vanilla fine-tuning does."""
+    def freeze_below_transformer(self) -> None:
+        """Keep what makes frames of the waveform as it is, as vanilla fine-tuning does."""
+
+    def mask_latents(self, masking: LatentMasking) -> None:
+        """In training, mask the frames that the Transformer is given; encoders that learnt without masks have none."""
 
     def pieces(self, samples: npt.NDArray[np.float32]) -> list[tuple[npt.NDArray[np.float32], int | None]]:
         """Return what goes through at once, and how many frames of it are real; None: all."""
@@ -67,9 +71,9 @@ class PretrainedEncoder(nn.Module, ABC):
         """
         return self._means(waveform, lambda outputs: torch.cat(outputs.hidden_states))
 
-    def last(self, waveform: Waveform) -> Tensor:
-        """Return the mean over time of the last layer's output, (D,); see ``forward``."""
-        return self._means(waveform, lambda outputs: outputs.last_hidden_state)[0]
+    def rectified(self, waveform: Waveform) -> Tensor:
+        """Return the mean over time of the last layer's output behind a ReLU, (D,); see ``forward``."""
+        return self._means(waveform, lambda outputs: outputs.last_hidden_state.relu())[0]
 
     def frames(self, waveform: Waveform) -> Tensor:
         """Return the last layer's output, (T, D); see ``forward``."""

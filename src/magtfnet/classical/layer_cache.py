@@ -1,6 +1,7 @@
 """What an encoder makes of a recording, all its layers or the last one's frames, computed once and kept as a file."""
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -23,13 +24,18 @@ class LayerCache:
     Args:
         encoder: in evaluation mode.
         store: knows the content of every recording and how it is prepared; files lie beside its own.
+        fingerprint: the encoder's where it is known; it is a digest of all weights.
     """
 
-    def __init__(self, encoder: PretrainedEncoder, store: FeatureStore) -> None:
+    def __init__(
+        self, encoder: PretrainedEncoder, store: FeatureStore, fingerprint: str | None = None
+    ) -> None:
         self.encoder = encoder
         self.store = store
         prepared = short_name(to_plain(store.audio))
-        self.folder: Path = store.folder.parent / "layers" / f"{encoder.fingerprint()}-{prepared}"
+        self.folder: Path = (
+            store.folder.parent / "layers" / f"{fingerprint or encoder.fingerprint()}-{prepared}"
+        )
 
     @torch.no_grad()
     def layers(self, recordings: Sequence[Recording]) -> Tensor:
@@ -50,3 +56,22 @@ class LayerCache:
         with whole_file(file) as temporary, temporary.open("wb") as opened:
             np.save(opened, found.numpy(), allow_pickle=False)
         return found
+
+
+class FrozenLayers:
+    """The caches of an encoder whose weights change no more: they are digested once, whichever stores are asked of.
+
+    Args:
+        encoder: in evaluation mode.
+    """
+
+    def __init__(self, encoder: PretrainedEncoder) -> None:
+        self.encoder = encoder
+
+    def of(self, store: FeatureStore) -> LayerCache:
+        """Return the cache beside a store."""
+        return LayerCache(self.encoder, store, self._fingerprint)
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        return self.encoder.fingerprint()

@@ -1,7 +1,9 @@
 """Task-adaptive pretraining: wav2vec 2.0's own task, gone on with on other speech.
 
 Spans of the latent frames are masked; from what stands around them the network must tell the true quantised frame
-from others of the same utterance (Baevski et al., NeurIPS 2020, section 3.2). No label takes part.
+from others of the same utterance (Baevski et al., NeurIPS 2020, section 3.2, whose masks these are; the authors of
+task-adaptive pretraining take those of the checkpoint's configuration). All weights learn, as in their code, the
+convolutions over the waveform too. No label takes part.
 """
 
 from collections.abc import Sequence
@@ -54,11 +56,9 @@ def go_on_pretraining(
     """
     from transformers import Wav2Vec2ForPreTraining
 
-    task = Wav2Vec2ForPreTraining.from_pretrained(
-        weights, local_files_only=True, use_safetensors=True
-    ).train()
-    task.wav2vec2.feature_extractor.requires_grad_(False)
-    optimizer = torch.optim.Adam([p for p in task.parameters() if p.requires_grad], lr=learning_rate)
+    task = Wav2Vec2ForPreTraining.from_pretrained(weights, local_files_only=True).train()
+    task.config.mask_feature_prob = 0.0  # such masks would come from NumPy's global generator
+    optimizer = torch.optim.Adam(task.parameters(), lr=learning_rate)
     generator = np.random.default_rng(seed)
     for epoch in range(epochs):
         for indices in plan_batches(len(waveforms), BATCH, seed * 10_000 + epoch):

@@ -1,10 +1,13 @@
 """Pretrained encoders as systems: frozen under a weighted sum of layers, fine-tuned, or adapted to the task first.
 
 Chen and Rudnicky: "Exploring wav2vec 2.0 fine-tuning for improved speech emotion recognition", ICASSP 2023: vanilla
-fine-tuning takes the mean over time of the last layer and a linear classifier, with the convolutions frozen;
-task-adaptive pretraining first goes on with wav2vec 2.0's own masked prediction on the training part's speech. Frozen
-encoders follow EmoBox (Ma et al., Interspeech 2024) and SUPERB (Yang et al., Interspeech 2021): learnt weights of the
-layers, two linear layers. Rates and numbers of epochs are ours: configuration.
+fine-tuning takes the mean over time of the last layer behind a ReLU and a linear classifier; the Transformer learns
+under masks (``latent_masking.py``), what lies below it does not; errors of rare classes weigh more, as in the authors'
+code. Task-adaptive pretraining first goes on with wav2vec 2.0's own masked prediction on the training part's speech.
+Frozen encoders follow EmoBox (Ma et al., Interspeech 2024) and SUPERB (Yang et al., Interspeech 2021): learnt weights
+of the layers, two linear layers. What is kept of a recording is means over time, so both linear layers see the mean,
+where EmoBox's first sees frames; LayerNorm and dropout are ours. So are rates and numbers of epochs, which are
+configuration, and that the best epoch by validation WA is kept. All run on the CPU, whatever ``training.device`` says.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,7 +21,8 @@ from torch.nn import functional
 
 from magtfnet.audio import Waveform
 from magtfnet.classical.encoders import load_encoder
-from magtfnet.classical.layer_cache import LayerCache
+from magtfnet.classical.latent_masking import LatentMasking
+from magtfnet.classical.layer_cache import FrozenLayers
 from magtfnet.classical.masked_prediction import go_on_pretraining, refuse_other_encoders
 from magtfnet.classical.protocol import Best, ClassicalSystem, Floats, register_classical
 from magtfnet.config import Settings, validated
@@ -37,8 +41,19 @@ class PretrainedConfig(Settings):
     learning_rate: float = Field(1e-3, gt=0)
     batch_size: int = Field(32, ge=1)
     epochs: int = Field(60, ge=1)
+    mask_time_share: float = Field(0.08, ge=0, le=1)
+    mask_time_span: int = Field(15, ge=1)
+    mask_feature_share: float = Field(0.05, ge=0, le=1)
+    mask_feature_span: int = Field(64, ge=1)
     pretraining_epochs: int = Field(10, ge=1)
     pretraining_rate: float = Field(5e-5, gt=0)
+
+    @property
+    def masking(self) -> LatentMasking:
+        """What is masked in fine-tuning."""
+        return LatentMasking(
+            self.mask_time_share, self.mask_time_span, self.mask_feature_share, self.mask_feature_span
+        )
 
 
 class LayerSum(nn.Module):
@@ -79,13 +94,15 @@ class Frozen(ClassicalSystem):
     def __init__(self, config: PretrainedConfig) -> None:
         self.config = config
         self.encoder = load_encoder(config.weights, download=config.download).eval()
+        self.kept = FrozenLayers(self.encoder)
 
     def fit(
         self, training: TrainingData, validation: TrainingData, num_classes: int, seed: int
     ) -> dict[str, Any]:
         """See ``ClassicalSystem``."""
-        self.cache = LayerCache(self.encoder, training.store)
-        layers, held_out = (self.cache.layers(data.recordings) for data in (training, validation))
+        layers, held_out = (
+            self.kept.of(data.store).layers(data.recordings) for data in (training, validation)
+        )
         best: Best[tuple[int, dict[str, Tensor]]] = Best(validation.targets.tolist())
         with seeded(seed):
             sizes = layers.shape[1], self.encoder.width, self.config.hidden, num_classes, self.config.dropout
@@ -102,7 +119,7 @@ class Frozen(ClassicalSystem):
 
     def predict_proba(self, data: TrainingData) -> Floats:
         """See ``ClassicalSystem``."""
-        return _probabilities(self.head, LayerCache(self.encoder, data.store).layers(data.recordings))
+        return _probabilities(self.head, self.kept.of(data.store).layers(data.recordings))
 
     @property
     def num_parameters(self) -> int:
@@ -116,7 +133,7 @@ class Frozen(ClassicalSystem):
 
 
 class FineTuned(ClassicalSystem):
-    """Encoder and linear classifier learn together; the convolutions over the waveform do not.
+    """Encoder and linear classifier learn together; what lies below the Transformer does not.
 
     Args:
         config: which weights, and the training.
@@ -146,18 +163,20 @@ class FineTuned(ClassicalSystem):
                     learning_rate=self.config.pretraining_rate,
                     seed=seed,
                 )
-            self.encoder.freeze_convolutions()
+            self.encoder.freeze_below_transformer()
+            self.encoder.mask_latents(self.config.masking)
             self.head = nn.Linear(self.encoder.width, num_classes)
             self.network = nn.ModuleList([self.encoder, self.head])
             learning = [part for part in self.network.parameters() if part.requires_grad]
             optimizer = torch.optim.Adam(learning, lr=self.config.learning_rate)
+            shares = rarity(training.targets, num_classes)[training.targets]
             for epoch in range(1, self.config.epochs + 1):
                 self.network.train()
                 for indices in plan_batches(len(training), self.config.batch_size, seed * 10_000 + epoch):
                     optimizer.zero_grad()
                     for waveform, index in zip(_waveforms(training, indices), indices, strict=True):
                         loss = functional.cross_entropy(self._logits(waveform), training.targets[index][None])
-                        (loss / len(indices)).backward()  # type: ignore[no-untyped-call]
+                        (loss * shares[index] / shares[indices].sum()).backward()  # type: ignore[no-untyped-call]
                     optimizer.step()
                 best.offer((epoch, _copy(self.network)), self.predict_proba(validation))
         epoch, weights = best.candidate
@@ -182,8 +201,14 @@ class FineTuned(ClassicalSystem):
         return 4 * self.num_parameters
 
     def _logits(self, waveform: Waveform) -> Tensor:
-        logits: Tensor = self.head(self.encoder.last(waveform)).unsqueeze(0)
+        logits: Tensor = self.head(self.encoder.rectified(waveform)).unsqueeze(0)
         return logits
+
+
+def rarity(targets: Tensor, num_classes: int) -> Tensor:
+    """Return what an error of each class weighs, (K,): the inverse of its share of ``targets`` (N,); 0 for none."""
+    counts = torch.bincount(targets, minlength=num_classes)
+    return torch.where(counts > 0, len(targets) / counts.clamp(min=1), 0.0)
 
 
 def _waveforms(data: TrainingData, indices: Sequence[int] | None = None) -> Iterator[Waveform]:

@@ -2,19 +2,32 @@
 
 wav2vec 2.0 (Baevski et al., NeurIPS 2020), HuBERT (Hsu et al., TASLP 2021), WavLM (Chen et al., JSTSP 2022) and the
 encoder of Whisper (Radford et al., ICML 2023), by the folder of a checkpoint or its name on the hub. Weights are read
-as safetensors and nothing of a checkpoint is executed; nothing is downloaded unless asked for.
+as safetensors where a checkpoint has them, else from PyTorch's file as weights only: nothing of a checkpoint is
+executed. Nothing is downloaded unless asked for.
 """
 
+import os
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from magtfnet.classical.encoder import RATE, PretrainedEncoder
+from magtfnet.classical.latent_masking import LatentMasking
 from magtfnet.classical.weights_at_hand import where_to_get
 from magtfnet.errors import ConfigError, MissingExtraError
 
+UNREADABLE = (OSError, ValueError, KeyError, EOFError, RuntimeError, UnpicklingError, SafetensorError)
+"""What transformers raises for files that are missing, damaged, of other sizes, or that hold more than weights."""
+UNUSED = {"masked_spec_embed"}
+"""What an encoder that learnt without masks lacks."""
+BELOW = ("feature_extractor", "feature_projection")
+BELOW_WHISPERS = ("conv1", "conv2", "embed_positions")
+"""What lies below the Transformer; Whisper's positions are sinusoids."""
 WHISPER_SECONDS = 30
 WHISPER_HOP = 320
 """Samples between two frames behind Whisper's encoder."""
@@ -34,14 +47,17 @@ class TransformersEncoder(PretrainedEncoder):
 
     def __init__(self, weights: str, *, download: bool) -> None:
         transformers = _transformers()
-        options = {"local_files_only": not download, "use_safetensors": True, "trust_remote_code": False}
+        options = {"local_files_only": not download, "trust_remote_code": False}
         try:
-            found = transformers.AutoModel.from_pretrained(weights, **options)
-            prepare = transformers.AutoFeatureExtractor.from_pretrained(
-                weights, local_files_only=not download, trust_remote_code=False
-            )
-        except (OSError, ValueError, KeyError) as error:
+            found, told = transformers.AutoModel.from_pretrained(weights, output_loading_info=True, **options)
+            prepare = transformers.AutoFeatureExtractor.from_pretrained(weights, **options)
+        except UNREADABLE as error:
             raise ConfigError(where_to_get(weights, error, download=download)) from error
+        if lacking := sorted(set(told["missing_keys"]) - UNUSED):  # they would be random
+            raise ConfigError(
+                f"model.weights = '{weights}' lacks {len(lacking)} of the weights of its {found.config.model_type}, "
+                f"such as {lacking[0]}; take the checkpoint that its config.json is of"
+            )
         is_whisper = found.config.model_type == "whisper"
         if not is_whisper and not hasattr(found, "feature_extractor"):
             raise ConfigError(
@@ -51,8 +67,15 @@ class TransformersEncoder(PretrainedEncoder):
         self.is_whisper = is_whisper
         self.prepare = prepare
         self.config = found.config
-        self.config.apply_spec_augment = False  # its masks come from NumPy's global generator
+        self.config.apply_spec_augment = (
+            False  # its masks come from NumPy's global generator; see mask_latents
+        )
         self.config.layerdrop = self.config.encoder_layerdrop = 0.0  # every layer is asked for
+        # stands where frames are masked; none where the encoder learnt without masks
+        replacement = getattr(self.network, "masked_spec_embed", None)
+        if replacement is None or told["missing_keys"]:
+            replacement = torch.zeros(self.width)
+        self.replacement = replacement.detach()
 
     def inputs(self, samples: npt.NDArray[np.float32]) -> Tensor:
         """See ``PretrainedEncoder``."""
@@ -75,11 +98,26 @@ class TransformersEncoder(PretrainedEncoder):
         told: str = self.prepare.to_json_string()
         return told
 
-    def freeze_convolutions(self) -> None:
+    def freeze_below_transformer(self) -> None:
         """See ``PretrainedEncoder``."""
-        part = getattr(self.network, "feature_extractor", None) or getattr(self.network, "conv1", None)
-        if isinstance(part, nn.Module):
-            part.requires_grad_(False)
+        for name in BELOW_WHISPERS if self.is_whisper else BELOW:
+            self.network.get_submodule(name).requires_grad_(False)
+
+    def mask_latents(self, masking: LatentMasking) -> None:
+        """See ``PretrainedEncoder``; Whisper learnt without masks."""
+        if self.is_whisper:
+            return
+
+        def mask(module: nn.Module, _: Any, projected: Any) -> Any:
+            if not module.training:
+                return projected
+            if isinstance(
+                projected, tuple
+            ):  # wav2vec 2.0 and WavLM give the frames before the projection too
+                return masking(projected[0], self.replacement), *projected[1:]
+            return masking(projected, self.replacement)
+
+        self.network.get_submodule("feature_projection").register_forward_hook(mask)
 
     def pieces(self, samples: npt.NDArray[np.float32]) -> list[tuple[npt.NDArray[np.float32], int | None]]:
         """See ``PretrainedEncoder``; Whisper hears 30 s at once, filled up with silence."""
@@ -91,6 +129,8 @@ class TransformersEncoder(PretrainedEncoder):
 
 
 def _transformers() -> Any:
+    # else, beside a download, it asks the hub to convert other people's checkpoints
+    os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
     try:
         import transformers
         from transformers.utils import logging

@@ -1,6 +1,14 @@
 """What to say where the weights of an encoder are not at hand."""
 
+import re
 from pathlib import Path
+from pickle import UnpicklingError
+
+
+def named_global(error: Exception) -> str | None:
+    """Return what a pickled file names that is no weight, in words; None where the error speaks of nothing such."""
+    named = re.search(r"GLOBAL (\S+)", str(error))
+    return f"it names {named[1]}" if named else None
 
 
 def where_to_get(weights: str, error: Exception, *, download: bool) -> str:
@@ -11,9 +19,14 @@ def where_to_get(weights: str, error: Exception, *, download: bool) -> str:
         error: what came of reading it.
         download: it was to be fetched.
     """
-    why = (str(error).splitlines() or [type(error).__name__])[0]
+    why = named_global(error) or (str(error).splitlines() or [type(error).__name__])[0]
     if Path(weights).is_dir():
-        return f"model.weights = '{weights}' is no checkpoint with safetensors ({why})"
+        if isinstance(error, UnpicklingError):  # torch's own words advise to execute it
+            why = named_global(error) or "its pytorch_model.bin holds no weights"
+        return (
+            f"model.weights = '{weights}' is no checkpoint that can be read without executing it ({why}); expected "
+            "config.json, preprocessor_config.json and model.safetensors or pytorch_model.bin"
+        )
     if Path(weights).is_absolute() or weights.startswith((".", "~")):
         return f"model.weights = '{weights}': no such folder; name the folder of a checkpoint"
     if download:
