@@ -8,8 +8,9 @@ network learns from frames, statistics of its probabilities stand for the uttera
 Neurocomputing 2006) has random hidden units and output weights by ridge regression. Both machines are solved in closed
 form; their width or units and their ridge are chosen by validation WA.
 
-The papers' inputs are other descriptors than ours (log-Mel and low-level descriptors). Layers, context, the kernel
-(radial) and the sharpness of the probabilities, which the machine does not give, are ours.
+The papers' inputs are other descriptors than ours (log-Mel and low-level descriptors), and Han et al. take the segments
+of an utterance that have the most energy, where here every so many frames one is learnt from, and all are heard.
+Layers, context, the kernel (radial) and the sharpness of the probabilities, which the machine does not give, are ours.
 """
 
 from itertools import product

@@ -124,6 +124,7 @@ TABLES: dict[int, PaperTable] = {
             Row("MAGTF-Net", FULL, (81.2, None)),
         ),
         "The paper quotes one figure a system, from its authors' own splits; for itself the mean of WA and UA. "
+        "DenseNet-GRU and the CNN with channel attention are built from their papers' titles and figures alone. "
         "Dual-TBNet is here without self-supervised features. Wav2Vec2.0 [53] needs weights that are not at hand. "
         "A page in the folder of each protocol that has all systems shows size, times and accuracy against cost.",
     ),

@@ -5,9 +5,10 @@ recognition", IEEE Signal Processing Letters 25(10), 2018. Slices of 300 frames;
 the mean of its slices'. Six convolutions of 5 frames by 3 bands (128, then 256 channels), the first followed by
 pooling 2 by 4; a linear layer of 768 before a BLSTM of 128 cells a direction; 64 units behind the attention.
 The paper leaves open where dropout stands and whether the linear layer is normalised: here it is, as in the
-authors' code, and dropout follows each convolution; both are fixed, how much dropout is configuration. The
-authors' code takes the largest score over an utterance's slices; here every sliced system takes the mean of their
-probabilities.
+authors' code, and dropout follows each convolution and stands before the classifier; all are fixed, how much dropout is
+configuration. The authors' attention scores pass a sigmoid, here a hyperbolic tangent as in Yang et al. (NAACL 2016).
+Their code takes the largest score over an utterance's slices; here every sliced system takes the mean of their
+probabilities, and cuts alike (``blocks/slices.py``).
 """
 
 from itertools import pairwise

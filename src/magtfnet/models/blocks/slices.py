@@ -1,4 +1,9 @@
-"""Slices of one length, for systems that know no other, and the mean of what they say of each slice."""
+"""Slices of one length, for systems that know no other, and the mean of what they say of each slice.
+
+They are one behind another, the last filled up with zeros, and each counts alike, however little of it is speech.
+Training sees the mean as well. Other ways are in the field: Satt et al. (Interspeech 2017) and Chen et al. (SPL 2018)
+train each slice by itself, and the latter's code takes an utterance's last 300 frames for its last slice.
+"""
 
 from collections.abc import Callable
 
