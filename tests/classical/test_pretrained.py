@@ -88,6 +88,20 @@ def test_layers_are_computed_once_and_kept(checkpoints, training, monkeypatch):
         LayerCache(encoder, training.store).layers(training.recordings)
 
 
+@pytest.mark.parametrize("damage", [lambda data: b"", lambda data: b"no array", lambda data: data[:-8]])
+def test_layers_of_a_damaged_file_are_computed_anew(damage, checkpoints, training, tmp_path):
+    encoder = load_encoder(str(checkpoints("wav2vec2")), download=False).eval()
+    store = FeatureStore(tmp_path, training.store.audio, training.store.features)
+    recordings = training.recordings[:1]
+    store.extract(recordings)
+    first = LayerCache(encoder, store).layers(recordings)
+    (file,) = (tmp_path / "layers").glob("*/*.npy")
+    whole = file.read_bytes()
+    file.write_bytes(damage(whole))
+    assert torch.equal(LayerCache(encoder, store).layers(recordings), first)
+    assert file.read_bytes() == whole
+
+
 def test_layers_are_of_recordings_as_they_are_prepared(checkpoints, tmp_path):
     path = tmp_path / "two.wav"
     left = np.random.default_rng(0).uniform(-0.5, 0.5, 8000)

@@ -1,6 +1,7 @@
 """What an encoder makes of a recording, all its layers or the last one's frames, computed once and kept as a file."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
@@ -50,7 +51,8 @@ class LayerCache:
     def _kept(self, recording: Recording, ending: str, compute: Callable[[Waveform], Tensor]) -> Tensor:
         self.folder.mkdir(parents=True, exist_ok=True)
         file = self.folder / f"{self.store.content_key(recording)}{ending}.npy"
-        if file.exists():
+        # a damaged file is no reason to stop: what it held is computed anew
+        with suppress(FileNotFoundError, ValueError, EOFError):
             return torch.from_numpy(np.load(file, allow_pickle=False))
         found = compute(self.store.waveform(recording)).cpu()
         with whole_file(file) as temporary, temporary.open("wb") as opened:
