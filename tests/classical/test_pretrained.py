@@ -1,6 +1,8 @@
 """Pretrained encoders: what is read of a checkpoint, what is kept, what learns, and what is refused."""
 
+import re
 import shutil
+from pickle import UnpicklingError
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from magtfnet.classical.latent_masking import LatentMasking, spans
 from magtfnet.classical.layer_cache import LayerCache
 from magtfnet.classical.masked_prediction import SPAN, masked_frames, others
 from magtfnet.classical.pretrained import rarity
+from magtfnet.classical.weights_at_hand import where_to_get
 from magtfnet.config import AudioConfig, FeatureConfig
 from magtfnet.experiments import classical_run
 from magtfnet.experiments.preparation import part_data, prepare_training
@@ -88,7 +91,17 @@ def test_layers_are_computed_once_and_kept(checkpoints, training, monkeypatch):
         LayerCache(encoder, training.store).layers(training.recordings)
 
 
-@pytest.mark.parametrize("damage", [lambda data: b"", lambda data: b"no array", lambda data: data[:-8]])
+DAMAGES = {
+    "empty": lambda data: b"",
+    "no array": lambda data: b"no array",
+    "cut": lambda data: data[:-8],
+    "an archive": lambda data: b"PK\3\4" + data,
+    "header": lambda data: data.replace(b"(", b"@"),
+    "size": lambda data: data.replace(b"(3, 16)", b"(9**9,)"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=list(DAMAGES))
 def test_layers_of_a_damaged_file_are_computed_anew(damage, checkpoints, training, tmp_path):
     encoder = load_encoder(str(checkpoints("wav2vec2")), download=False).eval()
     store = FeatureStore(tmp_path, training.store.audio, training.store.features)
@@ -159,10 +172,14 @@ BELOW = {
 def test_fine_tuning_changes_the_transformer_and_nothing_below(kind, checkpoints, training):
     system = create_classical("wav2vec2", weights=str(checkpoints(kind)), epochs=1, batch_size=4)
     before = {name: value.clone() for name, value in system.encoder.network.state_dict().items()}
+    below, taught = system.encoder.network.get_submodule(BELOW[kind][0].rstrip(".")), []
+    below.register_forward_hook(lambda module, given, frames: taught.append(frames.requires_grad))
     system.fit(training, training, 3, 0)
+    assert taught
     after = system.encoder.network.state_dict()
     changed = {name for name, value in before.items() if not torch.equal(value, after[name])}
     assert any("layers.1." in name for name in changed)
+    assert not any(taught), "no gradient goes below the Transformer"
     assert not any(name.startswith((*BELOW[kind], "masked_spec_embed")) for name in changed)
 
 
@@ -175,7 +192,7 @@ def test_only_training_hears_masks_and_whisper_never(kind, checkpoints):
             module.p = 0.0
     with torch.no_grad():
         plain = encoder.eval().frames(speech(1.0))
-        encoder.mask_latents(LatentMasking(time_span=5, feature_span=2))
+        encoder.mask_latents(LatentMasking(0.08, 5, 0.05, 2))
         assert torch.equal(encoder.frames(speech(1.0)), plain)
         with seeded(0):
             masked = encoder.train().frames(speech(1.0))
@@ -187,7 +204,7 @@ def test_only_training_hears_masks_and_whisper_never(kind, checkpoints):
 def test_masks_are_spans_of_frames_and_of_features():
     latents, replacement = torch.ones(1, 200, 128), torch.full((128,), 7.0)
     with seeded(0):
-        masked = LatentMasking()(latents, replacement)[0]
+        masked = LatentMasking(0.08, 15, 0.05, 64)(latents, replacement)[0]
         masks = [spans(400, 0.2, 10, fewest=2) for _ in range(200)]
     features = (masked == 0).all(dim=0)
     assert int(features.sum()) == 64
@@ -245,7 +262,7 @@ def test_weights_that_are_not_at_hand(tmp_path, monkeypatch, checkpoints):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ConfigError, match="is no checkpoint that can be read without executing it"):
         create_classical("wav2vec2", weights=str(tmp_path / "empty"))
-    with pytest.raises(ConfigError, match="is no encoder of speech, found bert"):
+    with pytest.raises(ConfigError, match="is no encoder of speech that is known here, found bert"):
         create_classical("wav2vec2", weights=str(checkpoints("bert")))
     with pytest.raises(ConfigError, match=r"model.mode = 'task_adapted' is for wav2vec2, found hubert"):
         create_classical("wav2vec2_task_adapted", weights=str(checkpoints("hubert")))
@@ -255,18 +272,26 @@ def test_weights_that_are_not_at_hand(tmp_path, monkeypatch, checkpoints):
 def pytorch_file(checkpoints, tmp_path):
     """A checkpoint as most of the hub's older ones are, and its weights: PyTorch's file, no safetensors."""
     folder = shutil.copytree(checkpoints("wav2vec2"), tmp_path / "older")
-    weights = load_file(folder / "model.safetensors")
+    published = {
+        "parametrizations.weight.original0": "weight_g",
+        "parametrizations.weight.original1": "weight_v",
+    }
+    weights = {
+        re.sub("|".join(map(re.escape, published)), lambda now: published[now[0]], name): value
+        for name, value in load_file(folder / "model.safetensors").items()
+    }
+    assert any(name.endswith("weight_g") for name in weights)
     (folder / "model.safetensors").unlink()
     torch.save(weights, folder / "pytorch_model.bin")
     return folder, weights
 
 
-def test_weights_in_pytorchs_file_are_the_same(pytorch_file, checkpoints):
+def test_weights_in_pytorchs_file_are_the_same(pytorch_file, checkpoints, training):
     folder, _ = pytorch_file
     older, newer = (load_encoder(str(of), download=False).eval() for of in (folder, checkpoints("wav2vec2")))
     assert older.fingerprint() == newer.fingerprint()
     adapted = create_classical("wav2vec2_task_adapted", weights=str(folder), pretraining_epochs=1, epochs=1)
-    assert adapted.config.mode == "task_adapted"
+    assert adapted.fit(training, training, 3, 0)["epoch"] == 1
 
 
 class Trap:
@@ -299,6 +324,36 @@ def test_a_damaged_file_is_one_sentence(damage, pytorch_file):
     assert "weights_only" not in str(caught.value), "torch's advice is to execute it"
 
 
+@pytest.mark.parametrize("held", [[1, 2], torch.ones(3), {"weights": None}])
+def test_a_file_of_something_else_is_one_sentence(held, pytorch_file):
+    folder, _ = pytorch_file
+    torch.save(held, folder / "pytorch_model.bin")
+    with pytest.raises(ConfigError, match=r"is no checkpoint that can be read|lacks \d+ of the weights"):
+        load_encoder(str(folder), download=False)
+
+
+def test_a_damaged_configuration_is_one_sentence(pytorch_file):
+    file = pytorch_file[0] / "config.json"
+    text = file.read_text()
+    for damaged in (text.replace('"hidden_size": 16', '"hidden_size": "wide"'), text[:50], "[]"):
+        file.write_text(damaged)
+        with pytest.raises(ConfigError, match=r"model\.weights = ") as caught:
+            load_encoder(str(file.parent), download=False)
+        assert "\n" not in str(caught.value)
+
+
+def test_what_the_hub_has_but_cannot_be_read_is_not_asked_to_be_fetched_again():
+    told = where_to_get("facebook/x", UnpicklingError("Unsupported global: GLOBAL os.system"), download=False)
+    assert told.startswith(
+        "model.weights = 'facebook/x' is no checkpoint that can be read without executing it (it "
+    )
+    assert "names os.system" in told
+    assert "not at hand" in where_to_get("facebook/x", OSError("no such file"), download=False)
+    assert "cannot be fetched (no network)" in where_to_get(
+        "facebook/x", OSError("no network"), download=True
+    )
+
+
 def test_weights_of_another_network_are_refused(pytorch_file):
     folder, weights = pytorch_file
     torch.save(
@@ -318,7 +373,9 @@ def test_an_encoder_that_learnt_without_masks_gets_zeros(pytorch_file):
     folder, weights = pytorch_file
     del weights["wav2vec2.masked_spec_embed"]
     torch.save(weights, folder / "pytorch_model.bin")
-    assert not load_encoder(str(folder), download=False).replacement.any()
+    first, second = (load_encoder(str(folder), download=False) for _ in range(2))
+    assert not first.network.masked_spec_embed.any()
+    assert first.fingerprint() == second.fingerprint(), "what is kept of it is found again"
 
 
 def test_weights_are_digested_once(checkpoints, training, monkeypatch):

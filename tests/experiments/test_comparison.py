@@ -12,6 +12,7 @@ from tiny_model import TINY
 from magtfnet import Bundle, ConfigError, DivergenceError, RunDirectoryError, UnknownNameError, load_config
 from magtfnet.errors import MissingExtraError
 from magtfnet.evaluation import AggregateReport, EvaluationReport
+from magtfnet.experiments import classical_run, preparation
 from magtfnet.experiments.comparison import REFERENCE, compare, default_systems
 from magtfnet.experiments.comparison_report import report
 from magtfnet.experiments.preparation import check_settings
@@ -135,7 +136,8 @@ def test_recipes_and_weights_that_would_be_passed_over_are_refused(synthetic, tm
             compare(synthetic, [], tmp_path / "out", CONFIG, weights={"wav2vec2_frozen": nowhere})
     recipe = load_config(overrides=["model.name=wav2vec2_frozen", "model.hidden=64"])
     with pytest.raises(
-        ConfigError, match=r"weights of wav2vec2_frozen are given twice, .*; set model.weights"
+        ConfigError,
+        match=r"a recipe of wav2vec2_frozen takes the place of what its weights .*; set model.weights",
     ):
         compare(
             synthetic, [], tmp_path / "out", CONFIG, weights={"wav2vec2_frozen": tmp_path}, recipes=[recipe]
@@ -148,6 +150,21 @@ def test_a_missing_opensmile_is_said_before_anything_is_trained(synthetic, tmp_p
     with pytest.raises(MissingExtraError, match="opensmile"):
         compare(synthetic, ["functionals_gbm", "egemaps_svm"], tmp_path / "out", CONFIG)
     assert not (tmp_path / "out").exists()
+
+
+def test_what_finished_systems_needed_is_not_asked_for_again(compared, synthetic, feature_cache, monkeypatch):
+    found, out = compared
+
+    def missing(*_, **__):
+        raise MissingExtraError("opensmile", "bench", "some use")
+
+    for place in (preparation, classical_run):
+        monkeypatch.setattr(place, "create_classical", missing)
+    options = {"fold": 0, "resume": True, "cache": feature_cache, "jobs": 1}
+    again = compare(synthetic, ["functionals_gbm"], out, CONFIG, **options).systems
+    assert [system.report.to_dict() for system in again] == [system.report.to_dict() for system in found]
+    with pytest.raises(MissingExtraError):
+        compare(synthetic, ["functionals_gbm", "svm_decision_tree"], out, CONFIG, **options)
 
 
 def test_a_report_does_not_forget_finished_runs(compared, synthetic, feature_cache):

@@ -57,7 +57,7 @@ class PretrainedEncoder(nn.Module, ABC):
         """Keep what makes frames of the waveform as it is, as vanilla fine-tuning does."""
 
     def mask_latents(self, masking: LatentMasking) -> None:
-        """In training, mask the frames that the Transformer is given; encoders that learnt without masks have none."""
+        """In training, mask the frames that the Transformer is given; Whisper and emotion2vec stay without masks."""
 
     def pieces(self, samples: npt.NDArray[np.float32]) -> list[tuple[npt.NDArray[np.float32], int | None]]:
         """Return what goes through at once, and how many frames of it are real; None: all."""

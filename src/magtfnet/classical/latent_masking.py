@@ -1,8 +1,8 @@
 """Masks over the latent frames of an encoder that is fine-tuned: wav2vec 2.0's form of SpecAugment.
 
 Chen and Rudnicky, ICASSP 2023, after Baevski et al., NeurIPS 2020: what the convolutions make of a recording is masked
-in spans of frames and of features, and the Transformer hears what is left. Numbers are those of the authors' code.
-That never more than half is masked, which theirs may exceed in short recordings, is ours.
+in spans of frames and of features, and the Transformer hears what is left. That never more than half is masked, which
+the authors' code may exceed in short recordings, is ours.
 """
 
 from dataclasses import dataclass
@@ -22,10 +22,10 @@ class LatentMasking:
         feature_span: features that are masked together.
     """
 
-    time_share: float = 0.08
-    time_span: int = 15
-    feature_share: float = 0.05
-    feature_span: int = 64
+    time_share: float
+    time_span: int
+    feature_share: float
+    feature_span: int
 
     def __call__(self, latents: Tensor, replacement: Tensor) -> Tensor:
         """Return latents (1, T, D) with the replacement (D,) in masked frames, and zeros in masked features."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 import torch
@@ -15,6 +16,9 @@ from magtfnet.config import to_plain
 from magtfnet.features import FeatureStore
 from magtfnet.features.store import Recording, short_name
 from magtfnet.writing import whole_file
+
+DAMAGED = (ValueError, EOFError, TokenError, SyntaxError, MemoryError)
+"""What NumPy raises for a damaged file, which is no reason to stop: what it held is computed anew."""
 
 
 class LayerCache:
@@ -51,9 +55,8 @@ class LayerCache:
     def _kept(self, recording: Recording, ending: str, compute: Callable[[Waveform], Tensor]) -> Tensor:
         self.folder.mkdir(parents=True, exist_ok=True)
         file = self.folder / f"{self.store.content_key(recording)}{ending}.npy"
-        # a damaged file is no reason to stop: what it held is computed anew
-        with suppress(FileNotFoundError, ValueError, EOFError):
-            return torch.from_numpy(np.load(file, allow_pickle=False))
+        with suppress(FileNotFoundError, *DAMAGED), file.open("rb") as opened:
+            return torch.from_numpy(np.lib.format.read_array(opened, allow_pickle=False))
         found = compute(self.store.waveform(recording)).cpu()
         with whole_file(file) as temporary, temporary.open("wb") as opened:
             np.save(opened, found.numpy(), allow_pickle=False)

@@ -3,11 +3,12 @@
 Chen and Rudnicky: "Exploring wav2vec 2.0 fine-tuning for improved speech emotion recognition", ICASSP 2023: vanilla
 fine-tuning takes the mean over time of the last layer behind a ReLU and a linear classifier; the Transformer learns
 under masks (``latent_masking.py``), what lies below it does not; errors of rare classes weigh more, as in the authors'
-code. Task-adaptive pretraining first goes on with wav2vec 2.0's own masked prediction on the training part's speech.
-Frozen encoders follow EmoBox (Ma et al., Interspeech 2024) and SUPERB (Yang et al., Interspeech 2021): learnt weights
-of the layers, two linear layers. What is kept of a recording is means over time, so both linear layers see the mean,
-where EmoBox's first sees frames; LayerNorm and dropout are ours. So are rates and numbers of epochs, which are
-configuration, and that the best epoch by validation WA is kept. All run on the CPU, whatever ``training.device`` says.
+code. No layer is left out at random, whatever the checkpoint's configuration says. Task-adaptive pretraining first goes
+on with wav2vec 2.0's own masked prediction on the training part's speech. Frozen encoders follow EmoBox (Ma et al.,
+Interspeech 2024) and SUPERB (Yang et al., Interspeech 2021): learnt weights of the layers, two linear layers. What is
+kept of a recording is means over time, so both linear layers see the mean, where EmoBox's first sees frames; LayerNorm
+and dropout are ours. So are rates and numbers of epochs, which are configuration, and that the best epoch by validation
+WA is kept. All run on the CPU, whatever ``training.device`` says.
 """
 
 from collections.abc import Iterator, Sequence
@@ -41,7 +42,7 @@ class PretrainedConfig(Settings):
     learning_rate: float = Field(1e-3, gt=0)
     batch_size: int = Field(32, ge=1)
     epochs: int = Field(60, ge=1)
-    mask_time_share: float = Field(0.08, ge=0, le=1)
+    mask_time_share: float = Field(0.08, ge=0, le=1)  # these four as in the authors' code
     mask_time_span: int = Field(15, ge=1)
     mask_feature_share: float = Field(0.05, ge=0, le=1)
     mask_feature_span: int = Field(64, ge=1)
@@ -169,18 +170,18 @@ class FineTuned(ClassicalSystem):
             self.network = nn.ModuleList([self.encoder, self.head])
             learning = [part for part in self.network.parameters() if part.requires_grad]
             optimizer = torch.optim.Adam(learning, lr=self.config.learning_rate)
-            shares = rarity(training.targets, num_classes)[training.targets]
+            weights = rarity(training.targets, num_classes)[training.targets]
             for epoch in range(1, self.config.epochs + 1):
                 self.network.train()
                 for indices in plan_batches(len(training), self.config.batch_size, seed * 10_000 + epoch):
                     optimizer.zero_grad()
                     for waveform, index in zip(_waveforms(training, indices), indices, strict=True):
                         loss = functional.cross_entropy(self._logits(waveform), training.targets[index][None])
-                        (loss * shares[index] / shares[indices].sum()).backward()  # type: ignore[no-untyped-call]
+                        (loss * weights[index] / weights[indices].sum()).backward()  # type: ignore[no-untyped-call]
                     optimizer.step()
                 best.offer((epoch, _copy(self.network)), self.predict_proba(validation))
-        epoch, weights = best.candidate
-        self.network.load_state_dict(weights)
+        epoch, kept = best.candidate
+        self.network.load_state_dict(kept)
         return {"epoch": epoch, "validation_WA": best.score[0]}
 
     @torch.no_grad()

@@ -7,13 +7,11 @@ executed. Nothing is downloaded unless asked for.
 """
 
 import os
-from pickle import UnpicklingError
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from magtfnet.classical.encoder import RATE, PretrainedEncoder
@@ -21,10 +19,8 @@ from magtfnet.classical.latent_masking import LatentMasking
 from magtfnet.classical.weights_at_hand import where_to_get
 from magtfnet.errors import ConfigError, MissingExtraError
 
-UNREADABLE = (OSError, ValueError, KeyError, EOFError, RuntimeError, UnpicklingError, SafetensorError)
-"""What transformers raises for files that are missing, damaged, of other sizes, or that hold more than weights."""
-UNUSED = {"masked_spec_embed"}
-"""What an encoder that learnt without masks lacks."""
+MASKED = "masked_spec_embed"
+"""What stands in masked frames; an encoder that learnt without masks lacks it."""
 BELOW = ("feature_extractor", "feature_projection")
 BELOW_WHISPERS = ("conv1", "conv2", "embed_positions")
 """What lies below the Transformer; Whisper's positions are sinusoids."""
@@ -51,17 +47,19 @@ class TransformersEncoder(PretrainedEncoder):
         try:
             found, told = transformers.AutoModel.from_pretrained(weights, output_loading_info=True, **options)
             prepare = transformers.AutoFeatureExtractor.from_pretrained(weights, **options)
-        except UNREADABLE as error:
+        except Exception as error:  # whatever others' code makes of files that anybody wrote
             raise ConfigError(where_to_get(weights, error, download=download)) from error
-        if lacking := sorted(set(told["missing_keys"]) - UNUSED):  # they would be random
+        kind = found.config.model_type
+        is_whisper = kind == "whisper"
+        if not is_whisper and not all(hasattr(found, part) for part in BELOW):
             raise ConfigError(
-                f"model.weights = '{weights}' lacks {len(lacking)} of the weights of its {found.config.model_type}, "
-                f"such as {lacking[0]}; take the checkpoint that its config.json is of"
+                f"model.weights = '{weights}' is no encoder of speech that is known here, found {kind}"
             )
-        is_whisper = found.config.model_type == "whisper"
-        if not is_whisper and not hasattr(found, "feature_extractor"):
+        lacking = {name.removeprefix(f"{found.base_model_prefix}.") for name in told["missing_keys"]}
+        if lacking - {MASKED}:  # they would be random
             raise ConfigError(
-                f"model.weights = '{weights}' is no encoder of speech, found {found.config.model_type}"
+                f"model.weights = '{weights}' lacks {len(lacking)} of the weights of its {kind}, such as "
+                f"{min(lacking - {MASKED})}; take the checkpoint that its config.json is of"
             )
         super().__init__(found.get_encoder() if is_whisper else found, int(found.config.hidden_size))
         self.is_whisper = is_whisper
@@ -71,11 +69,8 @@ class TransformersEncoder(PretrainedEncoder):
             False  # its masks come from NumPy's global generator; see mask_latents
         )
         self.config.layerdrop = self.config.encoder_layerdrop = 0.0  # every layer is asked for
-        # stands where frames are masked; none where the encoder learnt without masks
-        replacement = getattr(self.network, "masked_spec_embed", None)
-        if replacement is None or told["missing_keys"]:
-            replacement = torch.zeros(self.width)
-        self.replacement = replacement.detach()
+        if MASKED in lacking:  # transformers drew it at random
+            nn.init.zeros_(self.network.get_parameter(MASKED))
 
     def inputs(self, samples: npt.NDArray[np.float32]) -> Tensor:
         """See ``PretrainedEncoder``."""
@@ -102,20 +97,26 @@ class TransformersEncoder(PretrainedEncoder):
         """See ``PretrainedEncoder``."""
         for name in BELOW_WHISPERS if self.is_whisper else BELOW:
             self.network.get_submodule(name).requires_grad_(False)
+        if (
+            not self.is_whisper
+        ):  # without it, transformers lets gradients through the convolutions that nobody takes
+            cast("Any", self.network.get_submodule("feature_extractor"))._freeze_parameters()
 
     def mask_latents(self, masking: LatentMasking) -> None:
-        """See ``PretrainedEncoder``; Whisper learnt without masks."""
+        """See ``PretrainedEncoder``."""
         if self.is_whisper:
             return
+
+        replacement = getattr(self.network, MASKED, torch.zeros(self.width)).detach()
 
         def mask(module: nn.Module, _: Any, projected: Any) -> Any:
             if not module.training:
                 return projected
             if isinstance(
                 projected, tuple
-            ):  # wav2vec 2.0 and WavLM give the frames before the projection too
-                return masking(projected[0], self.replacement), *projected[1:]
-            return masking(projected, self.replacement)
+            ):  # of wav2vec 2.0 and WavLM, with the frames before the projection
+                return masking(projected[0], replacement), *projected[1:]
+            return masking(projected, replacement)
 
         self.network.get_submodule("feature_projection").register_forward_hook(mask)
 
@@ -130,7 +131,7 @@ class TransformersEncoder(PretrainedEncoder):
 
 def _transformers() -> Any:
     # else, beside a download, it asks the hub to convert other people's checkpoints
-    os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
+    os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "true")
     try:
         import transformers
         from transformers.utils import logging

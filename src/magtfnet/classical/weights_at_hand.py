@@ -19,8 +19,8 @@ def where_to_get(weights: str, error: Exception, *, download: bool) -> str:
         error: what came of reading it.
         download: it was to be fetched.
     """
-    why = named_global(error) or (str(error).splitlines() or [type(error).__name__])[0]
-    if Path(weights).is_dir():
+    why = (str(error).splitlines() or [type(error).__name__])[0]
+    if not isinstance(error, OSError) or Path(weights).is_dir():
         if isinstance(error, UnpicklingError):  # torch's own words advise to execute it
             why = named_global(error) or "its pytorch_model.bin holds no weights"
         return (

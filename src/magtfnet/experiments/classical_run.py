@@ -45,12 +45,12 @@ def train_classical(
         DivergenceError: nothing that it learnt gives numbers.
     """
     directory = RunDirectory(run_dir)
-    system = create_classical(config.model.name, **config.model.overrides)
     facts = run_facts(corpus, split, seed, store)
     is_new = directory.open(config, facts, resume=resume)
     name = run_name(split, seed)
     if directory.complete:
         return finished_run(name, directory)
+    system = create_classical(config.model.name, **config.model.overrides)
     with directory.removed_if_it_diverges(is_new), directory.alone():
         split.save(directory.path / "split.csv")
         start, start_cpu = time.perf_counter(), time.process_time()

@@ -136,16 +136,17 @@ def compare(
     if config.model.name != REFERENCE:
         raise ConfigError(f"model.name = '{config.model.name}' is no recipe; name systems with --models")
     configs = _experiments(systems, config, weights or {}, recipes)
-    for system_config in configs.values():
-        check_settings(system_config, len(corpus.labels))
     directory = RunDirectory(out)
     directory.refuse_if_there(resume=resume)
+    runs = plan(corpus, config, [seed], fold, duplicates=find_duplicates(corpus))
+    for name, each in configs.items():  # a finished system needs no weights and no library any more
+        if not all(RunDirectory(out / name / run.name).complete for run in runs):
+            check_settings(each, len(corpus.labels))
     stores: dict[object, FeatureStore] = {}
     for each in configs.values():
         if _inputs(each) not in stores:
             features = prepare_training(corpus, corpus, each, cache=cache, progress=announce.progress)
             stores[_inputs(each)] = features
-    runs = plan(corpus, config, [seed], fold, duplicates=find_duplicates(corpus))
     facts = {
         "kind": "comparison",
         "corpus": corpus.name,
@@ -196,7 +197,7 @@ def _experiments(
         name = recipe.model.name
         if name in given:
             raise ConfigError(
-                f"weights of {name} are given twice, by themselves and by its recipe; set model.weights in the recipe"
+                f"a recipe of {name} takes the place of what its weights are given for; set model.weights in the recipe"
             )
         configs[name] = _on_the_same_folds(recipe, config)
     return configs
