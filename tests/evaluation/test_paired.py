@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from magtfnet.evaluation import AggregateReport, EvaluationReport, ScoredUtterance
+from magtfnet.evaluation.intervals import wilson
 from magtfnet.evaluation.paired import difference, holm, scores
 
 CLASSES = ("anger", "neutral")
@@ -72,6 +73,43 @@ def test_runs_are_chance_too():
     low, high = scores(one).weighted.interval
     assert 0.3 < low < 0.4
     assert 0.6 < high < 0.7
+
+
+def folds(names, right, seeds):
+    """Runs of folds of 20 utterances with several seeds; which utterances of fold f are right says ``right[f]``."""
+    runs = {}
+    for fold, name in enumerate(names):
+        for seed in range(seeds):
+            rows = []
+            for i in range(20):
+                said = CLASSES[(i + (i >= right[fold])) % 2]
+                rows.append(
+                    ScoredUtterance(f"{name}{i}", None, CLASSES[i % 2], said, (0.5, 0.5), f"{name}{seed}")
+                )
+            runs[f"{name}{seed}"] = EvaluationReport(CLASSES, tuple(rows))
+    return AggregateReport(runs)
+
+
+def test_seeds_of_the_same_folds_say_no_more_of_other_speakers():
+    names, ours, theirs = "abcdef", (16, 8, 14, 10, 17, 12), (14, 10, 9, 11, 12, 9)
+    once, thrice = (difference(folds(names, ours, n), folds(names, theirs, n)) for n in (1, 3))
+    assert thrice.weighted.value == pytest.approx(once.weighted.value)
+    assert thrice.weighted.interval == pytest.approx(once.weighted.interval, abs=1e-9)
+    assert thrice.unweighted.interval == pytest.approx(once.unweighted.interval, abs=1e-9)
+    assert thrice.weighted.p_value == once.weighted.p_value
+    assert scores(folds(names, ours, 3)).weighted.interval == pytest.approx(
+        scores(folds(names, ours, 1)).weighted.interval
+    )
+
+
+@pytest.mark.parametrize(("right", "at"), [(1, 1), (0, 0)])
+def test_all_right_is_no_certainty(right, at):
+    found = scores(report({"a": [right] * 54, "b": [right] * 54}, ["anger"] * 40 + ["neutral"] * 14))
+    assert found.weighted.interval == pytest.approx(wilson(54 * right, 54))
+    assert found.weighted.interval[at] == pytest.approx(right)
+    assert found.unweighted.interval == pytest.approx(
+        np.mean([wilson(40 * right, 40), wilson(14 * right, 14)], axis=0)
+    )
 
 
 def simulated(generator, design, run_effect, gain=0.0):

@@ -18,7 +18,8 @@ def how_to_read(reference: str, family: str) -> str:
     """Say what the scores and differences mean; ``family`` is what Holm's method corrects p for."""
     return (
         "WA and UA in percent: mean ± standard deviation over runs. Intervals and differences are of all predictions "
-        "together: a paired bootstrap over utterances and runs, drawn in to the two-way clustered standard error. p: "
+        "together: a paired bootstrap over utterances and runs (the seeds of a fold as one), drawn in to the two-way "
+        "clustered standard error. p: "
         f"two-sided, of the difference to {reference}, no less than the exact sign test's over utterances, corrected "
         f"by Holm's method for {family}; the intervals are not corrected."
     )

@@ -8,17 +8,20 @@ the chance of a single prediction up to three times; its draws are therefore dra
 standard error (Cameron, Gelbach, Miller, JBES 2011), all but those without any difference: where only a few
 utterances tell two models apart, many draws have none of them, and must not count as evidence. There a bootstrap
 is too sure still, so no p-value is below that of the exact sign test over utterances.
+
+Runs that tested the same utterances, as the seeds of a fold do, are drawn together where there are others: who speaks
+in a fold suits one of two models with every seed, so that more seeds say no more of other speakers.
 """
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from magtfnet.evaluation.aggregate import AggregateReport
-from magtfnet.evaluation.intervals import Interval
+from magtfnet.evaluation.intervals import Interval, wilson
 
 RESAMPLES = 2000
 WEIGHTS_AT_ONCE = 4_000_000
@@ -50,9 +53,25 @@ class Estimates:
 
 
 def scores(report: AggregateReport) -> Estimates:
-    """Return WA and UA over all predictions of all runs; their p-values say nothing."""
+    """Return WA and UA over all predictions of all runs; their p-values say nothing.
+
+    Where all are right or all are wrong, so is every draw. There the intervals are Wilson's: of all utterances, and the
+    mean over the classes of theirs.
+    """
     table = _Table(report)
-    return table.estimates(table.right, (0.0, 1.0))
+    found = table.estimates(table.right, (0.0, 1.0))
+    value = found.weighted.value
+    if value not in (0.0, 1.0) or found.weighted.interval is None:
+        return found
+    counts = table.class_of.sum(axis=0)
+    of_classes = np.mean([wilson(round(value * count), int(count)) for count in counts], axis=0)
+    of_all = wilson(round(value * counts.sum()), int(counts.sum()))
+    return Estimates(
+        *(
+            replace(estimate, interval=(min(value, float(low)), max(value, float(high))))  # rounding aside
+            for estimate, (low, high) in ((found.weighted, of_all), (found.unweighted, of_classes))
+        )
+    )
 
 
 def difference(ours: AggregateReport, reference: AggregateReport) -> Estimates:
@@ -78,7 +97,10 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 class _Table:
-    """The predictions of all runs as a table of runs by utterances, so that those of two reports line up."""
+    """The predictions of all runs as a table of runs by utterances, so that those of two reports line up.
+
+    A row is a run, or all runs that tested the same utterances where there are others.
+    """
 
     def __init__(self, report: AggregateReport) -> None:
         rows = sorted(
@@ -91,6 +113,12 @@ class _Table:
         self.right, self.tested = (np.zeros((runs.max() + 1, utterances.max() + 1)) for _ in range(2))
         self.right[runs, utterances] = [row[3] for row in rows]
         self.tested[runs, utterances] = 1
+        _, firsts, part = np.unique(self.tested, axis=0, return_index=True, return_inverse=True)
+        if 1 < len(firsts) < len(self.tested):
+            together = (
+                firsts[part.reshape(-1)] == np.sort(firsts)[:, None]
+            )  # (parts, runs), in the order of runs
+            self.right, self.tested = together @ self.right, together @ self.tested
         classes = _numbers([row[2] for row in rows])
         self.class_of = np.zeros((self.right.shape[1], classes.max() + 1))  # (utterances, K)
         self.class_of[utterances, classes] = 1
