@@ -1,7 +1,10 @@
 """Reading recordings: every format at any rate, and a named error for every one that cannot be used."""
 
 import io
+import signal
 import struct
+import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +22,9 @@ from magtfnet import (
     UnreadableAudioError,
     read_audio,
 )
+from magtfnet.audio.blocks import open_recording
+from magtfnet.audio.containers import FileBytes
+from magtfnet.audio.io import read_header
 
 FORMATS = [
     ("WAV", "PCM_U8", 0.02),
@@ -225,10 +231,10 @@ def test_shorter_than_a_window(tmp_path, rate, fits):
 def test_a_file_that_must_not_be_read(tmp_path, monkeypatch):
     path = written(tmp_path / "x.wav", tone())
 
-    def refuse(self):
+    def refuse(self, *_):
         raise PermissionError(13, "Permission denied", str(self))
 
-    monkeypatch.setattr("pathlib.Path.read_bytes", refuse)
+    monkeypatch.setattr("pathlib.Path.open", refuse)
     with pytest.raises(StorageError, match=r"x\.wav: Permission denied; check the permissions"):
         read_audio(path)
 
@@ -241,6 +247,82 @@ def test_oddities(oddities):
     assert (stereo.sample_rate, stereo.num_channels) == (48_000, 2)
     assert read_audio(oddities / "tess_OAF_food_fear.wav").sample_rate == 96_000
     assert read_audio(oddities / "tess_YAF_neat_fear.wav").sample_rate == 24_414
+
+
+def test_a_name_says_nothing_of_what_is_in_it(tmp_path):
+    path = written(tmp_path / "call.raw", tone())
+    assert read_audio(path).num_samples == 8000
+    assert read_header(path) == (8000, 16_000, 1)
+    with open_recording(path) as opened:
+        assert sum(block.shape[-1] for block in opened.blocks(0.1)) == 8000
+
+
+def test_a_part_of_a_long_file_is_read_alone(tmp_path):
+    path = written(tmp_path / "long.wav", np.zeros(16_000 * 600), 16_000, subtype="PCM_16")
+    tracemalloc.start()
+    read_audio(path, start=300, end=301)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 1_000_000 < path.stat().st_size
+
+
+def test_no_file_stays_open(tmp_path):
+    good, bad = written(tmp_path / "a.wav", tone()), tmp_path / "b.wav"
+    bad.write_bytes(b"no audio at all")
+    open_files = Path("/proc/self/fd")
+    if not open_files.is_dir():
+        pytest.skip("this system does not list the files that a process has open")
+    before = len(list(open_files.iterdir()))
+    for _ in range(5):
+        read_audio(good)
+        with pytest.raises(UnreadableAudioError):
+            read_audio(bad)
+        with open_recording(good):
+            pass
+    assert len(list(open_files.iterdir())) == before
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timers that interrupt")
+def test_an_interrupt_is_an_interrupt_and_no_damaged_recording(tmp_path):
+    path = written(tmp_path / "a.mp3", tone(48_000, 20), 48_000, "MP3", "MPEG_LAYER_III")
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    def read_on():
+        while True:
+            read_audio(path)
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        for microseconds in range(2_000, 22_000, 2_000):
+            signal.setitimer(signal.ITIMER_REAL, microseconds / 1e6)
+            with pytest.raises(KeyboardInterrupt):
+                read_on()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_zeros_behind_a_header_are_refused_in_little_time(tmp_path, monkeypatch):
+    path = tmp_path / "lost.wav"
+    with path.open("wb") as file:
+        file.write(b"RIFF\x00\x00\x00\x00WAVE")
+        file.truncate(200_000_000)
+    asked, get = [], FileBytes.__getitem__
+    monkeypatch.setattr(FileBytes, "__getitem__", lambda self, where: asked.append(1) or get(self, where))
+    with pytest.raises(TruncatedAudioError, match="truncated"):
+        read_audio(path)
+    assert len(asked) < 100_000
+
+
+def test_a_pointer_of_git_lfs_is_told_however_it_is_opened(tmp_path):
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 3\n")
+    with pytest.raises(UnreadableAudioError, match="git lfs pull"), open_recording(path):
+        pass
+    with pytest.raises(UnreadableAudioError, match="git lfs pull"):
+        read_audio(path)
 
 
 def test_an_open_buffer_is_not_needed(tmp_path):

@@ -49,6 +49,14 @@ def test_a_bad_recording_does_not_stop_the_others(cli, trained, files, tmp_path)
     assert len(list((tmp_path / "out").iterdir())) == 1
 
 
+def test_a_model_that_cannot_be_explained_is_no_recordings_fault(cli, graph_path, files, tmp_path):
+    done = cli("explain", graph_path, *files, "--out", tmp_path / "out")
+    assert done.code == 2
+    assert done.err.count("\n") == 1
+    assert "needs a bundle with its weights" in done.err
+    assert not (tmp_path / "out").exists()
+
+
 def test_two_files_of_one_name_have_two_pages(cli, trained, files, tmp_path):
     assert explain(cli, trained, [files[0], files[0]], tmp_path / "out").code == 0
     assert len(list((tmp_path / "out").iterdir())) == 2

@@ -1,5 +1,7 @@
 """Equal recordings are found whatever their container; groups are shared out fairly."""
 
+import shutil
+
 import numpy as np
 import pytest
 import soundfile
@@ -65,6 +67,18 @@ def test_a_link_is_the_same_recording(tmp_path, generator):
     (tmp_path / "b.wav").symlink_to(tmp_path / "a.wav")
     parts = [utterance(tmp_path / "a.wav", 0.0, 0.9), utterance(tmp_path / "b.wav", 0.1, 0.95)]
     assert len(find_duplicates(parts)) == 2
+
+
+def test_parts_of_a_copy_overlap_with_those_of_the_original(tmp_path, generator):
+    for name, rate in (("call.wav", 16_000), ("other.wav", 16_000)):
+        soundfile.write(tmp_path / name, generator.normal(size=48_000) / 9, rate)
+    shutil.copy(tmp_path / "call.wav", tmp_path / "copy.wav")
+    parts = [
+        utterance(tmp_path / "call.wav", 0.0, 2.0),
+        utterance(tmp_path / "copy.wav", 0.5, 2.6),
+        utterance(tmp_path / "other.wav", 0.5, 2.6),
+    ]
+    assert set(find_duplicates(parts)) == {part.id for part in parts[:2]}
 
 
 def test_a_part_that_reaches_past_the_end_is_compared_as_it_is_read(tmp_path, generator):

@@ -1,10 +1,12 @@
 """Readers on real copies and on trees made by hand; what the audit says of both."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
 
-from magtfnet import ConfigError, CorpusError, LabelError, load_corpus
+from magtfnet import ConfigError, CorpusError, LabelError, StorageError, load_corpus
 from magtfnet.corpora import Utterance
 from magtfnet.corpora.audit import audit
 from magtfnet.corpora.layouts import Spoken
@@ -80,6 +82,33 @@ def test_folder_reads_any_depth_and_counts_the_rest(tmp_path):
         ("sad/1.flac", "sadness", None),
     ]
     assert sorted(item.path.name for item in corpus.left_out) == ["README", "notes.txt"]
+
+
+def test_folder_says_of_links_what_it_does_not_follow(tmp_path):
+    recording(tmp_path / "c" / "sad" / "1.wav")
+    recording(tmp_path / "elsewhere" / "2.wav")
+    (tmp_path / "c" / "sad" / "linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "c" / "sad" / "gone.wav").symlink_to(tmp_path / "nothing.wav")
+    (tmp_path / "c" / "happy").symlink_to(tmp_path / "elsewhere")
+    corpus = load_corpus("folder", tmp_path / "c")
+    assert [u.id for u in corpus] == ["happy/2.wav", "sad/1.wav"]
+    told = {item.path.name: item.reason for item in corpus.left_out}
+    assert told == {"linked": "a link to a folder", "gone.wav": "a link to nothing"}
+
+
+def test_a_folder_that_cannot_be_read_is_not_passed_over(tmp_path, monkeypatch):
+    for name in ("sad/1.wav", "sad/deep/2.wav", "angry/1.wav"):
+        recording(tmp_path / name)
+    listed = Path.iterdir
+
+    def iterdir(path):
+        if path.name == "deep":
+            raise PermissionError(13, "Permission denied")
+        return listed(path)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    with pytest.raises(StorageError, match="deep: Permission denied; check the path and its permissions"):
+        load_corpus("folder", tmp_path)
 
 
 def test_folder_with_speakers_in_names(tmp_path):
@@ -195,6 +224,15 @@ def test_table_in_parquet(table, tmp_path):
             "path,emotion\naudio\\a.wav,sad\n",
             "not a file; expected the path of a recording, with / between folders",
         ),
+        (
+            "path,emotion,Start,End\naudio/a.wav,sad,0,0.2\n",
+            "a column 'Start', which would be passed over; expected 'start' once and so spelt",
+        ),
+        (
+            "path,emotion,emotion\naudio/a.wav,sad,angry\n",
+            r"a column 'emotion\.1', which would be passed over",
+        ),
+        ("path,emotion,speaker \naudio/a.wav,sad,7\n", "a column 'speaker ', which would be passed over"),
     ],
 )
 def test_tables_that_are_refused(table, text, message):

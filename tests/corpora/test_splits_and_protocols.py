@@ -291,7 +291,9 @@ def test_fold_files_that_are_not_there(tmp_path):
     corpus = corpus_of(many())
     with pytest.raises(StorageError, match="No such file or directory; name a CSV of id,fold or a folder"):
         protocols.folds_from(corpus, file=tmp_path / "nowhere.csv", duplicates={})
-    with pytest.raises(SplitError, match=r"no test_fold_1\.jsonl in it"):
+    with pytest.raises(
+        SplitError, match=r"neither test_fold_1\.jsonl nor fold_1/\*_test_fold_1\.jsonl in it"
+    ):
         protocols.folds_from(corpus, file=tmp_path, duplicates={})
     (tmp_path / "test_fold_1.jsonl").write_text("not json\n")
     with pytest.raises(SplitError, match="'not json' is not a JSON object with a key"):
@@ -301,6 +303,19 @@ def test_fold_files_that_are_not_there(tmp_path):
     )
     with pytest.raises(SplitError, match="one fold has nothing to train on; give at least 2 folds"):
         protocols.folds_from(corpus, file=tmp_path / "test_fold_1.jsonl", duplicates={})
+
+
+@pytest.mark.parametrize("named", ["", "fold_2", "fold_1/made_test_fold_1.jsonl"])
+def test_emoboxs_folds_as_they_are_published(named, tmp_path):
+    corpus = corpus_of(many())
+    ids = [u.id for u in corpus]
+    for number in range(11):
+        (tmp_path / f"fold_{number + 1}").mkdir()
+        lines = [json.dumps({"key": f"made-{id_}"}) for id_ in ids[number::11]]
+        (tmp_path / f"fold_{number + 1}" / f"made_test_fold_{number + 1}.jsonl").write_text("\n".join(lines))
+        (tmp_path / f"fold_{number + 1}" / f"made_test_fold{number + 1}.jsonl").write_text("an older name")
+    folds = protocols.folds_from(corpus, file=tmp_path / named, duplicates={})
+    assert [[u.id for u in split.test] for split in folds] == [ids[number::11] for number in range(11)]
 
 
 def test_emobox_folds(protocol_files, emodb_root, ravdess_root):

@@ -82,8 +82,9 @@ def test_going_on_with_a_finished_grid_does_nothing(grid, synthetic, feature_cac
     assert [trial.number for trial in again] == [trial.number for trial in trials]
 
 
-def test_a_killed_trial_is_done_again(synthetic, tmp_path, feature_cache, monkeypatch):
-    """Two trials end, the third is killed: it stays 'running' in the file, as after a power cut."""
+@pytest.mark.parametrize("power_cut", [True, False])
+def test_an_interrupted_trial_is_done_again(power_cut, synthetic, tmp_path, feature_cache, monkeypatch):
+    """Two trials end, the third does not: it is 'failed' in the file, after a power cut 'running'."""
     learn, calls = searching.learn, []
 
     def third_is_killed(*arguments, **options):
@@ -99,9 +100,10 @@ def test_a_killed_trial_is_done_again(synthetic, tmp_path, feature_cache, monkey
     killed = optuna.load_study(study_name="search", storage=f"sqlite:///{folder / 'study.db'}").get_trials()[
         2
     ]
-    with sqlite3.connect(folder / "study.db") as database:  # an interrupt is recorded, a power cut is not
-        database.execute("UPDATE trials SET state = 'RUNNING' WHERE number = 2")
-    database.close()
+    if power_cut:
+        with sqlite3.connect(folder / "study.db") as database:
+            database.execute("UPDATE trials SET state = 'RUNNING' WHERE number = 2")
+        database.close()
     assert len(ended(folder, wanted)) == 2
     trials = search(synthetic, folder, CONFIG, wanted, resume=True, cache=feature_cache, jobs=1)
     assert points(trials) == [(0.001, 0.1), (0.001, 0.3), (0.01, 0.1), (0.01, 0.3)]

@@ -86,6 +86,12 @@ def test_ship_trains_on_everything_the_same_way_again(past, synthetic, feature_c
     assert again.graph == bundle.graph
 
 
+def test_what_was_trained_on_a_gpu_ships_from_a_machine_without(past, synthetic, feature_cache):
+    training = past.config.training.model_copy(update={"device": "cuda"})
+    on_gpu = replace(past, config=past.config.model_copy(update={"training": training}), best_epochs=(1,))
+    assert ship(synthetic, [on_gpu], seed=0, cache=feature_cache).graph
+
+
 def test_a_model_that_is_solved_for_learns_from_copies_too_and_has_no_epochs(
     past, synthetic, feature_cache, monkeypatch
 ):

@@ -40,6 +40,7 @@ def test_other_origins_are_refused_and_its_own_is_not(wav):
         for origin in (
             "http://evil.example",
             "null",
+            "http://[",
             "http://127.0.0.1:1",
             f"http://127.0.0.1:{service.port}.evil",
         ):

@@ -171,6 +171,9 @@ def test_forms_that_cannot_be_taken_apart(service, wav):
     problem_of(
         post("/v1/predict", content=b"--y\r\nno form", headers=form), "malformed-body", "send one file"
     )
+    odd = {"content-type": "multipart/form-data; boundary=x; charset=undefined"}
+    part = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nb\r\n--x--\r\n'
+    problem_of(post("/v1/predict", content=part, headers=odd), "malformed-body", "send one file")
     bare = {"content-type": "multipart/form-data"}
     problem_of(post("/v1/predict", content=b"--y", headers=bare), "malformed-body", "boundary")
 

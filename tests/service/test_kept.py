@@ -42,6 +42,17 @@ def test_a_sweep_removes_the_old_and_counts_the_rest(tmp_path):
     assert kept.size == 10_000 + SMALLEST + 300
 
 
+def test_a_sweep_removes_folders_that_hold_nothing(tmp_path):
+    kept = Kept(tmp_path, 1)
+    for name, age in (("old/deep", KEPT_SECONDS + 60), ("new", 0)):
+        (tmp_path / name).mkdir(parents=True)
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    os.utime(tmp_path / "old", (time.time() - KEPT_SECONDS - 60,) * 2)
+    assert kept.sweep() == 0
+    assert not (tmp_path / "old" / "deep").exists()
+    assert (tmp_path / "new").exists(), "a file may be on its way into it"
+
+
 def test_files_that_go_meanwhile_do_not_end_the_sweep(tmp_path, monkeypatch):
     (tmp_path / "b.wav").write_bytes(bytes(5_000))
     monkeypatch.setattr(Kept, "_files", lambda self: iter([tmp_path / "gone.wav", tmp_path / "b.wav"]))

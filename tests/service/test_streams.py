@@ -248,6 +248,20 @@ def test_the_service_being_stopped_tells_what_was_open_and_says_why(talk):
     ]
 
 
+def test_a_client_that_sends_on_is_told_too_that_the_service_is_being_stopped(talk):
+    long = np.concatenate([talk] * 4)
+    with serving() as service, open_stream(service, "rate=16000&encoding=float32") as socket:
+        for first in range(0, len(long), 800):
+            socket.send(long[first : first + 800].tobytes())
+        while json.loads(socket.recv(timeout=20))["type"] != "window":
+            pass
+        service.server.stop()
+        events, code, reason = events_of(socket)
+    assert (code, reason) == (1001, "the service is being stopped")
+    assert events[-1]["type"] == "end"
+    assert events[-1]["seconds"] < len(long) / RATE
+
+
 def test_eight_streams_at_once_lose_nothing(service, talk):
     got = {}
 

@@ -155,6 +155,19 @@ def test_an_outline_stays_short_and_keeps_the_peaks(generator):
     assert 77_777 / len(samples) == pytest.approx(int(np.argmax(peaks)) / len(peaks), abs=0.01)
 
 
+@pytest.mark.parametrize("bad", [1e20, -3e38])
+@pytest.mark.filterwarnings("error")
+def test_one_absurd_sample_does_not_deafen(bad):
+    generator = np.random.default_rng(0)
+    noise = generator.normal(0, 0.1, (60, CHUNK)).astype(np.float32)
+    plain, struck = VoiceActivity(), VoiceActivity()
+    expected = [plain(chunk) for chunk in noise]
+    noise[5, 100] = bad
+    found = [struck(chunk) for chunk in noise]
+    assert np.isfinite(found).all()
+    np.testing.assert_allclose(found[-20:], expected[-20:], atol=0.05)
+
+
 def test_voice_activity_is_what_its_library_hears(emodb_root):
     from magtfnet import read_audio
 

@@ -2,23 +2,28 @@
 
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import soundfile
 
-from magtfnet.audio.containers import FileBytes, missing_bytes
-from magtfnet.audio.io import MIN_DURATION, UNKNOWN_LENGTH, named_error, refuse_unreadable
+from magtfnet.audio.containers import FileBytes
+from magtfnet.audio.io import (
+    MIN_DURATION,
+    UNKNOWN_LENGTH,
+    named_error,
+    open_file,
+    open_sound,
+    refuse_incomplete,
+)
 from magtfnet.audio.waveform import Samples, Waveform
 from magtfnet.errors import (
     DurationError,
     EmptyAudioError,
     InvalidSamplesError,
-    StorageError,
     TruncatedAudioError,
     UnreadableAudioError,
 )
@@ -97,34 +102,22 @@ def open_recording(source: str | os.PathLike[str] | bytes | Waveform) -> Iterato
         yield OpenRecording("waveform", source.sample_rate, source.num_channels, source.num_samples, source)
         return
     if isinstance(source, bytes):
-        with _opened(io.BytesIO(source), len(source), "recording") as recording:
+        refuse_incomplete(source, "recording")
+        with _opened(lambda: soundfile.SoundFile(io.BytesIO(source)), "recording") as recording:
             yield recording
         return
     path = Path(source)
-    refuse_unreadable(path)
-    try:
-        file = path.open("rb")
-    except OSError as error:
-        raise StorageError(
-            f"{path}: {error.strerror or error}; check the permissions and the disk"
-        ) from error
-    with file, _opened(file, os.fstat(file.fileno()).st_size, path) as recording:
+    with open_file(path) as file:
+        refuse_incomplete(FileBytes(file, os.fstat(file.fileno()).st_size), path)
+    with _opened(lambda: open_sound(path), path) as recording:
         yield recording
 
 
 @contextmanager
-def _opened(file: BinaryIO, size: int, name: Path | str) -> Iterator[OpenRecording]:
-    """Give the recording that a file of ``size`` bytes holds."""
-    if not size:
-        raise EmptyAudioError(name, "an empty file (0 bytes)", "copy or record it again")
-    missing = missing_bytes(FileBytes(file, size))
-    if missing:
-        raise TruncatedAudioError(
-            name, f"truncated, {missing} of the bytes that its header promises are missing", "copy it again"
-        )
-    file.seek(0)
+def _opened(open_: Callable[[], soundfile.SoundFile], name: Path | str) -> Iterator[OpenRecording]:
+    """Give the recording that ``open_`` opens."""
     try:
-        opened = soundfile.SoundFile(file)
+        opened = open_()
     except soundfile.LibsndfileError as error:
         raise named_error(error, name) from error
     with opened:

@@ -8,6 +8,8 @@ nothing.
 import struct
 from typing import BinaryIO, overload
 
+MOST_CHUNKS = 10_000
+"""Before the samples; zeros behind a header, as a recorder leaves that loses its power, are one chunk after another."""
 PLACEHOLDER = 0x7FFF_0000
 """From this size on, a chunk of unknown length: writers to pipes put 2^31 - 1, 2^32 - 1 or just below."""
 
@@ -58,7 +60,9 @@ def _missing_in_chunks(data: Bytes, wanted: bytes, order: str) -> int:
         12,
         0,
     )  # the second is RF64's (EBU Tech 3306), whose data chunk only has a placeholder
-    while position + 8 <= len(data):
+    for _ in range(MOST_CHUNKS):
+        if position + 8 > len(data):
+            break
         name = data[position : position + 4]
         (size,) = struct.unpack(order + "I", data[position + 4 : position + 8])
         held = len(data) - position - 8

@@ -5,13 +5,17 @@ Nothing is changed on the way in: the rate and the channels are the file's own.
 
 import io
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from magtfnet.audio.containers import missing_bytes
+from magtfnet.audio.containers import Bytes, FileBytes, missing_bytes
 from magtfnet.audio.waveform import Waveform
 from magtfnet.errors import (
     AudioError,
@@ -49,19 +53,80 @@ def read_audio(
         StorageError: the system does not let us read it.
     """
     path = Path(path)
-    data = read_bytes(path)
-    return decode(data, path, start=start, end=end)
+    with open_file(path) as file:
+        refuse_incomplete(FileBytes(file, os.fstat(file.fileno()).st_size), path)
+        try:
+            with open_sound(path) as opened:
+                return _decoded(opened, path, start, end)
+        except soundfile.LibsndfileError as error:
+            raise named_error(error, path) from error
 
 
-def read_bytes(path: Path) -> bytes:
-    """Return a file's bytes; missing files, folders and empty files have their named errors."""
+@contextmanager
+def open_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a recording's file; missing files and folders have their named errors.
+
+    Raises:
+        AudioError: see ``refuse_unreadable``.
+        StorageError: the system does not let us read it.
+    """
     refuse_unreadable(path)
     try:
-        data = path.read_bytes()
+        file = path.open("rb")
     except OSError as error:
         raise StorageError(
             f"{path}: {error.strerror or error}; check the permissions and the disk"
         ) from error
+    with file:
+        yield file
+
+
+def open_sound(path: Path) -> soundfile.SoundFile:
+    """Open a recording by its content: from its name soundfile would take ``call.raw`` for samples without a header.
+
+    Where the system allows it, libsndfile reads the file by itself: an interrupt that arrives while Python reads for it
+    is lost, and the recording looks cut.
+
+    Raises:
+        soundfile.LibsndfileError: not audio, or damaged.
+        OSError: it cannot be read.
+    """
+    if sys.platform == "win32":  # its libraries do not share the numbers of open files
+        return soundfile.SoundFile(io.BytesIO(path.read_bytes()))
+    return soundfile.SoundFile(os.open(path, os.O_RDONLY), closefd=True)
+
+
+def refuse_incomplete(data: Bytes, source: Path | str) -> None:
+    """Refuse what is empty, a pointer of Git LFS, or lacks bytes that its header promises.
+
+    Raises:
+        AudioError: it is; each has its own class.
+    """
+    if not len(data):
+        raise EmptyAudioError(source, "an empty file (0 bytes)", "copy or record it again")
+    if data[: len(LFS_POINTER)] == LFS_POINTER:
+        raise UnreadableAudioError(
+            source, "a pointer of Git LFS, not the recording", "fetch that with 'git lfs pull'"
+        )
+    missing = missing_bytes(data)
+    if missing:
+        raise TruncatedAudioError(
+            source, f"truncated, {missing} of the bytes that its header promises are missing", "copy it again"
+        )
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return a file's bytes; missing files, folders and empty files have their named errors."""
+    with open_file(path) as file:
+        try:
+            data = file.read()
+        except OSError as error:
+            raise StorageError(
+                f"{path}: {error.strerror or error}; check the permissions and the disk"
+            ) from error
+        except MemoryError as error:
+            size = os.fstat(file.fileno()).st_size
+            raise UnreadableAudioError(path, f"{size} bytes, more than memory holds", "cut it") from error
     if not data:
         raise EmptyAudioError(path, "an empty file (0 bytes)", "copy or record it again")
     return data
@@ -98,21 +163,16 @@ def named_error(error: soundfile.LibsndfileError, source: Path | str) -> AudioEr
 
 def decode(data: bytes, source: Path, *, start: float | None = None, end: float | None = None) -> Waveform:
     """Decode the bytes of a recording; ``source`` is only named in errors. See ``read_audio``."""
-    if data.startswith(LFS_POINTER):
-        raise UnreadableAudioError(
-            source, "a pointer of Git LFS, not the recording", "fetch that with 'git lfs pull'"
-        )
-    missing = missing_bytes(data)
-    if missing:
-        raise TruncatedAudioError(
-            source, f"truncated, {missing} of the bytes that its header promises are missing", "copy it again"
-        )
+    refuse_incomplete(data, source)
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as file:
-            samples = _read_part(file, source, start, end)
-            sample_rate = int(file.samplerate)
+            return _decoded(file, source, start, end)
     except soundfile.LibsndfileError as error:
         raise named_error(error, source) from error
+
+
+def _decoded(file: soundfile.SoundFile, source: Path, start: float | None, end: float | None) -> Waveform:
+    samples, sample_rate = _read_part(file, source, start, end), int(file.samplerate)
     if not np.isfinite(samples).all():
         bad = int(samples.size - np.isfinite(samples).sum())
         raise InvalidSamplesError(
@@ -174,7 +234,7 @@ def read_header(path: Path) -> tuple[int, int, int]:
         StorageError: the system does not let us read it.
     """
     try:
-        with path.open("rb") as file, soundfile.SoundFile(file) as opened:
+        with open_sound(path) as opened:
             return int(opened.frames), int(opened.samplerate), int(opened.channels)
     except (soundfile.LibsndfileError, OSError):
         waveform = read_audio(path)  # raises the named error; what can be read after all has this header

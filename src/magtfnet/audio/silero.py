@@ -22,6 +22,8 @@ CHUNK = 512
 """Samples of one answer: 32 ms."""
 CONTEXT = 64
 """Samples of the chunk before that are heard again."""
+LOUDEST = 100.0
+"""Far beyond full scale, which is 1."""
 WINDOW, HOP = 256, 128
 STRIDES = (1, 2, 2, 1)
 HIDDEN = 128
@@ -67,6 +69,7 @@ class VoiceActivity:
     def __call__(self, chunk: Samples) -> float:
         """Return the probability of speech in the next ``CHUNK`` samples."""
         weights = self._weights
+        chunk = np.clip(chunk, -LOUDEST, LOUDEST)  # one absurd sample would deafen the cell for good
         heard = np.concatenate((self._context, chunk))
         self._context = chunk[-CONTEXT:].copy()
         mirrored = np.concatenate((heard, heard[-2 : -CONTEXT - 2 : -1]))
@@ -162,5 +165,5 @@ def _convolved(features: Tensor, kernel: Tensor, bias: Tensor, stride: int) -> T
 
 
 def _sigmoid(values: Tensor) -> Tensor:
-    squashed: Tensor = np.float32(1) / (np.float32(1) + np.exp(-values))
+    squashed: Tensor = np.float32(1) / (np.float32(1) + np.exp(np.minimum(-values, np.float32(80))))
     return squashed

@@ -118,6 +118,7 @@ def _explain_files(
         raise ExplainError(
             f"unknown emotion '{emotion}', expected one of {', '.join(recognizer.labels.classes)}"
         )
+    _ = recognizer.bundle  # a model that cannot be explained is no recording's fault
     out.mkdir(parents=True, exist_ok=True)
     results: list[dict[str, Any]] = []
     failed = 0

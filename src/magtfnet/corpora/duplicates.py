@@ -43,9 +43,11 @@ def find_duplicates(utterances: Iterable[Utterance]) -> dict[str, str]:
 
 def overlapping(utterances: Iterable[Utterance]) -> dict[str, str]:
     """Return, for every utterance whose part of a file overlaps with another's, a key that both have."""
-    by_path: dict[Path, list[Utterance]] = defaultdict(list)
-    for utterance in utterances:
-        by_path[utterance.path.resolve()].append(utterance)  # a link is the same recording
+    by_path: dict[object, list[Utterance]] = defaultdict(list)
+    candidates = list(utterances)
+    files = _files_of(candidates)
+    for utterance in candidates:
+        by_path[files[utterance.path]].append(utterance)
     keys: dict[str, str] = {}
     for parts in by_path.values():
         parts.sort(key=lambda part: part.start or 0.0)
@@ -57,6 +59,26 @@ def overlapping(utterances: Iterable[Utterance]) -> dict[str, str]:
                 first = part
             reach = max(reach, math.inf if part.end is None else part.end)
     return keys
+
+
+def _files_of(utterances: Sequence[Utterance]) -> dict[Path, object]:
+    """Return what names the file of each path: a link is the same file, and so is a copy of one that is in parts."""
+    paths = {utterance.path: utterance.path.resolve() for utterance in utterances}
+    in_parts = {paths[u.path] for u in utterances if u.start is not None or u.end is not None}
+    by_size: dict[int, set[Path]] = defaultdict(set)
+    for path in set(paths.values()) if in_parts else ():
+        if path.is_file():
+            by_size[path.stat().st_size].add(path)
+    alike = sorted(
+        path for group in by_size.values() if len(group) > 1 and group & in_parts for path in group
+    )
+    digests = dict(zip(alike, _in_threads(_file_digest, alike), strict=True))
+    return {path: digests.get(file, file) for path, file in paths.items()}
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "blake2b").hexdigest()
 
 
 def content_digest(waveform: Waveform) -> str:

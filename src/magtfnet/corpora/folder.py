@@ -12,7 +12,7 @@ from magtfnet.audio.finding import AUDIO_SUFFIXES
 from magtfnet.corpora.base import CorpusInfo, LeftOut, Utterance, register_own_data
 from magtfnet.corpora.mapping import LabelMapping
 from magtfnet.corpora.unwrapping import is_hidden, list_folder
-from magtfnet.errors import CorpusLayoutError, CorpusRootError, LabelError
+from magtfnet.errors import CorpusLayoutError, CorpusRootError, LabelError, StorageError
 from magtfnet.labels import emotion_of
 
 INFO = CorpusInfo(
@@ -31,10 +31,12 @@ def read_folder(root: Path, mapping: LabelMapping) -> Iterator[Utterance | LeftO
             yield LeftOut(folder, "not in a folder of an emotion")
             continue
         recordings = []
-        for path in sorted(folder.rglob("*")):
-            if not path.is_file() or any(map(is_hidden, path.relative_to(folder).parts)):
-                continue
-            if path.suffix.lower() in AUDIO_SUFFIXES:
+        for path in sorted(_files_below(folder)):
+            if path.is_symlink() and not path.exists():
+                yield LeftOut(path, "a link to nothing")
+            elif path.is_dir():
+                yield LeftOut(path, "a link to a folder")
+            elif path.suffix.lower() in AUDIO_SUFFIXES:
                 recordings.append(path)
             else:
                 yield LeftOut(path, "not a recording by its suffix")
@@ -52,6 +54,26 @@ def read_folder(root: Path, mapping: LabelMapping) -> Iterator[Utterance | LeftO
                     speaker=_group(mapping.speaker, path, "speaker"),
                     sentence=_group(mapping.sentence, path, "sentence"),
                 )
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    """Yield what lies below a folder and is none itself, links to folders among it; hidden ones are passed over.
+
+    Raises:
+        StorageError: a folder cannot be read; without its recordings the corpus would be another.
+    """
+    try:
+        entries = [entry for entry in folder.iterdir() if not is_hidden(entry.name)]
+        folders = [entry.is_dir() and not entry.is_symlink() for entry in entries]
+    except OSError as error:
+        raise StorageError(
+            f"{folder}: {error.strerror or error}; check the path and its permissions"
+        ) from error
+    for entry, is_folder in zip(entries, folders, strict=True):
+        if is_folder:
+            yield from _files_below(entry)
+        else:
+            yield entry
 
 
 def _emotion(folder: Path, mapping: LabelMapping) -> str | None:

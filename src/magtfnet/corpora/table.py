@@ -6,6 +6,7 @@ where they are known, ``id``, ``speaker``, ``sentence``, ``session``, ``sex``, `
 """
 
 import math
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -102,6 +103,15 @@ def _read_frame(root: Path) -> "pd.DataFrame":
         found = ", ".join(map(str, frame.columns))
         hint = "" if len(frame.columns) > 1 else ", separated by commas"
         raise CorpusRootError(root, f"no column '{missing[0]}' among {found}", INFO.source + hint)
+    for column in map(str, frame.columns):
+        # pandas calls the second of two columns of one name 'emotion.1'
+        meant = re.sub(r"\.\d+$", "", column.strip().casefold())
+        if meant in (*REQUIRED, *OPTIONAL) and column != meant:
+            raise CorpusRootError(
+                root,
+                f"a column '{column}', which would be passed over",
+                f"'{meant}' once and so spelt; rename or cut the other",
+            )
     return frame
 
 
@@ -128,4 +138,4 @@ def default_id(path: str, start: float | None, end: float | None) -> str:
     """Return the id of a recording, or of a part of it, whose table gives none."""
     if start is None and end is None:
         return path
-    return f"{path}#{start or 0:g}-{'' if end is None else format(end, 'g')}"
+    return f"{path}#{start or 0:.10g}-{'' if end is None else format(end, '.10g')}"

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from magtfnet.classical import ClassicalSystem, create_classical
 from magtfnet.config import ExperimentConfig
 from magtfnet.corpora import Corpus, Split, Utterance
@@ -22,6 +24,7 @@ from magtfnet.experiments.training_run import TrainedRun, finished_run
 from magtfnet.features import FeatureStore
 from magtfnet.labels import LabelSet
 from magtfnet.memory import peak_memory_mib
+from magtfnet.training.threads import threads
 
 TIMED = 20
 """Test utterances whose prediction is timed, from the recording to the probabilities."""
@@ -51,7 +54,11 @@ def train_classical(
     if directory.complete:
         return finished_run(name, directory)
     system = create_classical(config.model.name, **config.model.overrides)
-    with directory.removed_if_it_diverges(is_new), directory.alone():
+    with (
+        directory.removed_if_it_diverges(is_new),
+        directory.alone(),
+        threads(directory.threads or torch.get_num_threads()),
+    ):
         split.save(directory.path / "split.csv")
         start, start_cpu = time.perf_counter(), time.process_time()
         chosen = system.fit(

@@ -138,10 +138,13 @@ def compare(
     configs = _experiments(systems, config, weights or {}, recipes)
     directory = RunDirectory(out)
     directory.refuse_if_there(resume=resume)
+    begun = [name for name in configs if any((out / name).glob("*/metrics.json"))]
+    for name in (name for name in configs if name not in begun):
+        check_settings(configs[name], len(corpus.labels))
     runs = plan(corpus, config, [seed], fold, duplicates=find_duplicates(corpus))
-    for name, each in configs.items():  # a finished system needs no weights and no library any more
+    for name in begun:  # one that is finished needs no weights and no library any more
         if not all(RunDirectory(out / name / run.name).complete for run in runs):
-            check_settings(each, len(corpus.labels))
+            check_settings(configs[name], len(corpus.labels))
     stores: dict[object, FeatureStore] = {}
     for each in configs.values():
         if _inputs(each) not in stores:

@@ -40,6 +40,8 @@ WARM_UP = 10
 """Epochs that every trial may take, and trials that must have ended, before one is given up."""
 WHY = "why"
 """The attribute of a trial that says why it has no score."""
+INSTEAD_OF = "instead_of"
+"""The attribute of a trial that names the interrupted one whose point it does."""
 
 
 @dataclass(frozen=True)
@@ -195,7 +197,7 @@ def search(
     }
     directory.open(config, facts, resume=resume)
     with directory.alone():  # so what is marked as running there was killed
-        _put_back_what_was_killed(_open(folder, wanted))
+        _put_back_what_was_interrupted(_open(folder, wanted))
         unfinished = wanted.total - len(ended(folder, wanted))
         workers = choose_workers(config, len(corpus.labels), unfinished, jobs, announce)
         while (left := wanted.total - len(ended(folder, wanted))) > 0:
@@ -260,18 +262,26 @@ def _open(folder: Path, wanted: SearchPlan, number: int = 0) -> optuna.Study:
         raise RunDirectoryError(f"{folder}: study.db is damaged ({reason}); choose another folder") from error
 
 
-def _put_back_what_was_killed(study: optuna.Study) -> None:
-    """Queue the points of trials that a kill left running; nobody else is at work here."""
+def _put_back_what_was_interrupted(study: optuna.Study) -> None:
+    """Queue the points of trials that have no end: a kill leaves them running, an interrupt or an error as failed.
+
+    Nobody else is at work here. A trial that was put back already is known by the one in its place.
+    """
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         study.tell(trial.number, state=TrialState.FAIL)
-        study.add_trial(
-            optuna.create_trial(
-                state=TrialState.WAITING,
-                params=trial.params,
-                distributions=trial.distributions,
-                system_attrs=trial.system_attrs,
+    trials = study.get_trials(deepcopy=False)
+    put_back = {trial.user_attrs.get(INSTEAD_OF) for trial in trials}
+    for trial in trials:
+        if trial.state is TrialState.FAIL and trial.number not in put_back:
+            study.add_trial(
+                optuna.create_trial(
+                    state=TrialState.WAITING,
+                    params=trial.params,
+                    distributions=trial.distributions,
+                    system_attrs=trial.system_attrs,
+                    user_attrs={**trial.user_attrs, INSTEAD_OF: trial.number},
+                )
             )
-        )
 
 
 def _do(

@@ -133,7 +133,7 @@ def _recipe(corpus: Corpus, results: Sequence[PastResults], precision: str) -> E
                 f"the results of {config.protocol.name} have the classes {', '.join(result.reports.pooled.classes)}, "
                 f"the corpus has {', '.join(corpus.labels.classes)}; name results of this corpus"
             )
-    changes = {"epochs": fixed_epochs(results), "precision": precision}
+    changes = {"epochs": fixed_epochs(results), "precision": precision, "device": "cpu"}
     return first.model_copy(update={"training": first.training.model_copy(update=changes)})
 
 

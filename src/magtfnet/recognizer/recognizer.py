@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast, overload
 
 from magtfnet.audio import Waveform, prepare, read_audio
-from magtfnet.audio.io import MIN_DURATION
+from magtfnet.audio.io import MIN_DURATION, UNKNOWN_LENGTH, read_header
 from magtfnet.audio.trim import trim_silence
 from magtfnet.audio.waveform import Samples
 from magtfnet.errors import BundleError, DurationError, MagtfnetError
@@ -248,15 +248,16 @@ class EmotionRecognizer:
     @staticmethod
     def _recording(source: Source) -> tuple[str | Path, Waveform]:
         """Return a recording as it is, and what to call it."""
-        name = "waveform" if isinstance(source, Waveform) else Path(source)
-        waveform = source if isinstance(source, Waveform) else read_audio(source)
-        if not MIN_DURATION <= waveform.duration <= LONGEST:
-            raise DurationError(
-                name,
-                f"{waveform.duration:.3f} s of audio",
-                f"give one utterance of {MIN_DURATION} to {LONGEST:g} s",
-            )
-        return name, waveform
+        if isinstance(source, Waveform):
+            _refuse_length("waveform", source.duration)
+            return "waveform", source
+        path = Path(source)
+        samples, rate, _ = read_header(path)
+        if samples < UNKNOWN_LENGTH:  # a few KiB may hold hours: they are refused before they are decoded
+            _refuse_length(path, max(MIN_DURATION, samples / rate))
+        waveform = read_audio(path)
+        _refuse_length(path, waveform.duration)
+        return path, waveform
 
     def _run(
         self, waiting: Sequence[Samples | MagtfnetError], durations: Sequence[float]
@@ -282,3 +283,10 @@ class EmotionRecognizer:
         if self._beside is None:
             self._beside = torch_engine(self._folder)
         return self._beside
+
+
+def _refuse_length(name: str | Path, duration: float) -> None:
+    if not MIN_DURATION <= duration <= LONGEST:
+        raise DurationError(
+            name, f"{duration:.3f} s of audio", f"give one utterance of {MIN_DURATION} to {LONGEST:g} s"
+        )

@@ -69,10 +69,18 @@ def _refuse_others(state: State, headers: Headers) -> None:
         raise ProblemError(
             "forbidden", "a Host that is not this service's; ask by its own name, or give --allow-host NAME"
         )
-    if origin is not None and urlsplit(origin.lower()).netloc != host:
+    if origin is not None and _host_of(origin.lower()) != host:
         raise ProblemError(
             "forbidden", "an Origin that is not this service's; ask without a browser, or from its own page"
         )
+
+
+def _host_of(origin: str) -> str | None:
+    """Return whom an origin names with its port; None where it is no address."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:  # of '[' without its ']'
+        return None
 
 
 def names(host: str, allowed: Iterable[str] = ()) -> frozenset[str] | None:

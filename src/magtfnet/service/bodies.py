@@ -37,10 +37,10 @@ async def read_recording(request: Request) -> bytes:
 async def _file_of_form(request: Request) -> bytes:
     try:
         form = await InMemory(request.headers, request.stream(), max_files=1, max_fields=0).parse()
-    except MultiPartException as error:
+    except (MultiPartException, UnicodeError) as error:  # the latter of a charset that cannot be read by
         raise ProblemError(
             "malformed-body",
-            f"a form that cannot be taken apart ({error.message}); send one file, called 'file'",
+            f"a form that cannot be taken apart ({getattr(error, 'message', error)}); send one file, called 'file'",
         ) from error
     try:
         file = form.get("file")

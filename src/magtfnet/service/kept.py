@@ -8,6 +8,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from magtfnet.service.limits import MEBIBYTE
@@ -71,11 +72,20 @@ class Kept:
                     size += max(SMALLEST, told.st_size)
             except OSError:
                 continue  # read and removed meanwhile
+        self._remove_empty()
         return size
 
     def counted(self, before: int, found: int) -> None:
         """Take what a sweep found; what was kept since it began, when ``size`` was ``before``, counts beside it."""
         self.size = found + self.size - before
+
+    def _remove_empty(self) -> None:
+        """Remove folders that hold nothing: gradio makes one for each content, and leaves it."""
+        with suppress(OSError):  # a folder that goes while it is listed
+            for folder in sorted((f for f in self.folder.rglob("*") if f.is_dir()), reverse=True):
+                with suppress(OSError):  # it holds something, or a file is on its way into it
+                    if time.time() - folder.stat().st_mtime > KEPT_SECONDS:
+                        folder.rmdir()
 
     def _files(self) -> Iterator[Path]:
         return (file for file in self.folder.rglob("*") if file.is_file())

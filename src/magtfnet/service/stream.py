@@ -149,7 +149,7 @@ class Session:
 
     async def _next(self, until: float) -> bytes | str | None:
         """Return the next message; None where none came in time, or the service is being stopped."""
-        if self._now() >= until:
+        if self._now() >= until or self.state.draining.is_set():
             return None
         receiving = asyncio.ensure_future(self.socket.receive())
         stopping = asyncio.ensure_future(self.state.draining.wait())
@@ -197,6 +197,8 @@ class Session:
         rate = self.parameters.rate
         whole = await self.state.work.run(Waveform, samples, rate)
         for first in range(0, whole.num_samples, rate):
+            if self.state.draining.is_set():
+                return
             piece = whole.samples[..., first : first + rate]
             await self._tell(await self.state.work.run(self.recognizer.push, piece))
         self._heard = self._now()
