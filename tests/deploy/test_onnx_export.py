@@ -1,8 +1,10 @@
 """An exported file answers as the bundle does, whatever the length, the company and the sound; else there is none."""
 
+import hashlib
 import json
 import shutil
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -186,6 +188,54 @@ def test_what_is_no_exported_file_is_named(tmp_path, graph_path, exported):
             EmotionRecognizer.load(tmp_path / "other.onnx")
     with pytest.raises(BundleError, match="load the bundle instead"):
         _ = EmotionRecognizer.load(graph_path).bundle
+
+
+def rename_input(graph):
+    graph.graph.input[0].name = "x"
+    for node in graph.graph.node:
+        node.input[:] = ["x" if name == "waveforms" else name for name in node.input]
+
+
+def with_labels(text):
+    def change(graph):
+        kept = {entry.key: entry.value for entry in graph.metadata_props}
+        del graph.metadata_props[:]
+        onnx.helper.set_model_props(graph, kept | {"labels": text})
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (rename_input, "takes x, lengths and gives probabilities .*; expected waveforms, lengths and probabilities of"),
+        (with_labels('{"classes": ["anger", "joy"], "merges": {}}'), "expected .* probabilities of 2 classes: export"),
+        (with_labels("[" * 200_000), "its metadata is damaged"),
+    ],
+    ids=["input", "classes", "nested"],
+)  # fmt: skip
+def test_a_graph_that_does_not_fit_its_words_is_refused(change, message, exported, tmp_path):
+    graph = onnx.load_from_string(exported)
+    change(graph)
+    (tmp_path / "other.onnx").write_bytes(graph.SerializeToString())
+    with pytest.raises(BundleError, match=message):
+        EmotionRecognizer.load(tmp_path / "other.onnx")
+
+
+def test_a_bundle_and_its_graph_must_have_the_same_classes(tmp_path):
+    folder = shutil.copytree(files("magtfnet") / "shipped" / "emodb", tmp_path / "emodb")
+    values = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
+    values["labels"]["classes"][0] = "wrath"
+    data = json.dumps(values).encode()
+    (folder / "bundle.json").write_bytes(data)
+    sums = json.loads((folder / "checksums.json").read_text())
+    (folder / "checksums.json").write_text(
+        json.dumps(sums | {"bundle.json": hashlib.sha256(data).hexdigest()})
+    )
+    with pytest.raises(
+        BundleError, match=r"emodb: model\.onnx has other classes than bundle\.json; export the bundle"
+    ):
+        EmotionRecognizer.load(folder)
 
 
 @pytest.mark.parametrize("size", [2, 6, 34, 350, 400, 512, 1024, 1296])

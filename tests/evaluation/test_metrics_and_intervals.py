@@ -161,6 +161,11 @@ def test_page_shows_every_number_and_escapes_names():
     assert 'href="http' not in page
 
 
+def test_a_page_says_that_few_speakers_say_little_of_others():
+    assert "2 speakers say little of others" in report_page("t", {}, {"x": make_report()})
+    assert "say little of others" not in report_page("t", {}, {"x": make_report(speakers=False)})
+
+
 def test_page_of_several_runs_says_what_was_tested_twice():
     page = report_page("t", {}, {"x": make_report(), "y": make_report(predicted=TRUTH)})
     assert "7 utterances were tested 14 times" in page

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from magtfnet import AudioError, EmotionRecognizer, Timeline, TimelineSettings, Waveform
+from magtfnet import AudioError, ConfigError, EmotionRecognizer, Timeline, TimelineSettings, Waveform
 from magtfnet.audio.blocks import open_recording
 from magtfnet.timeline import Segment, Window
 from magtfnet.timeline.formats import FORMATS
@@ -217,6 +217,16 @@ def test_empty_timelines_are_written(recognizer):
     for name in FORMATS:
         assert isinstance(FORMATS[name].write(nothing), str)
     assert "intervals: size = 1" in FORMATS["textgrid"].write(nothing)
+
+
+def test_a_model_that_hears_no_streams_is_no_recordings_fault(cli, graph_path, path, monkeypatch):
+    def refuse(*_, **__):
+        raise ConfigError("audio.sample_rate = 8000: speech is found at 16000 Hz; set it")
+
+    monkeypatch.setattr(EmotionRecognizer, "timeline", refuse)
+    done = cli("timeline", path, path, "--model", graph_path)
+    assert done.code == 2
+    assert done.err == "magtfnet: audio.sample_rate = 8000: speech is found at 16000 Hz; set it\n"
 
 
 def test_the_command_prints_and_writes(cli, graph_path, path, tmp_path):

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from threadpoolctl import threadpool_info
 from tiny_model import TINY
 
 from magtfnet import create_model, load_config
@@ -61,6 +62,11 @@ def test_threads_are_given_back():
     with threads(before + 1):
         assert torch.get_num_threads() == before + 1
     assert torch.get_num_threads() == before
+
+
+def test_linear_algebra_takes_as_many_threads_as_torch():
+    with threads(1):
+        assert {library["num_threads"] for library in threadpool_info()} == {1}
 
 
 def test_a_run_remembers_its_threads(trained, tmp_path):

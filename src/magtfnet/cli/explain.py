@@ -9,7 +9,7 @@ import typer
 
 from magtfnet.cli.options import AllowIncomplete, AsJson, Cache, Labels, Only
 from magtfnet.cli.terminal import progress_bar, say, show
-from magtfnet.errors import ExplainError, MagtfnetError
+from magtfnet.errors import AudioError, ExplainError, StorageError
 
 if TYPE_CHECKING:
     from magtfnet.corpora import Corpus
@@ -126,7 +126,7 @@ def _explain_files(
         for number, (file, page) in enumerate(zip(files, pages, strict=True), start=1):
             try:
                 explanation = recognizer.explain(file, label=emotion, method=method.value)
-            except MagtfnetError as error:
+            except (AudioError, ExplainError, StorageError) as error:
                 failed += 1
                 message = str(error) if str(file) in str(error) else f"{file}: {error}"
                 say(f"magtfnet: {' '.join(message.split())}")

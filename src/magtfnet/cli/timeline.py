@@ -8,7 +8,7 @@ import typer
 
 from magtfnet.cli.options import AsJson, Hop, Margin, ModelOption, Smoothing, UnsureBelow, WindowSeconds
 from magtfnet.cli.terminal import doubt, progress_bar, say, show
-from magtfnet.errors import MagtfnetError, TimelineError
+from magtfnet.errors import AudioError, StorageError, TimelineError
 
 if TYPE_CHECKING:
     from magtfnet.timeline import Timeline
@@ -64,7 +64,7 @@ def timeline(
         try:
             with progress_bar() as progress:
                 found = recognizer.timeline(call, settings=settings, by_channel=by_channel, progress=progress)
-        except MagtfnetError as error:
+        except (AudioError, StorageError) as error:
             failed += 1
             say(f"magtfnet: {' '.join(str(error).split())}")
             continue

@@ -22,6 +22,9 @@ HOW = {
     "UA_over_speakers": ("UA", "bootstrap over speakers"),
 }
 
+ENOUGH_SPEAKERS = 10
+"""For the bootstrap over them to be nearly as wide as it says."""
+
 
 def report_page(
     title: str,
@@ -70,7 +73,7 @@ def report_page(
 
 
 def notes(together: AggregateReport) -> list[str]:
-    """Say what a reader must know of the scores: absent classes, runs that tested the same utterances."""
+    """Say what a reader must know of the scores: absent classes, utterances tested more than once, few speakers."""
     said = []
     for name, report in together.runs.items():
         if report.absent:
@@ -85,6 +88,12 @@ def notes(together: AggregateReport) -> list[str]:
         said.append(
             f"{tested} utterances were tested {len(pooled.rows)} times by different runs; "
             "every prediction counts, and the bootstrap resamples utterances with all of theirs."
+        )
+    speakers = len({row.speaker for row in pooled.rows} - {None})
+    if 1 < speakers < ENOUGH_SPEAKERS:
+        said.append(
+            f"{speakers} speakers say little of others: the bootstrap over them is too narrow. In simulations its 95 % "
+            "held the truth in 59 % with two speakers, 82 % with four, 88 % with six and 91 % with ten."
         )
     return said
 

@@ -18,6 +18,7 @@ from threading import BrokenBarrierError, Thread
 from typing import Any
 
 import torch
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from magtfnet.config import ExperimentConfig
@@ -156,6 +157,7 @@ def _begin(threads: int, shared: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
+    threadpool_limits(threads)
     _shared = shared
 
 

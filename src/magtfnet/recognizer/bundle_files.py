@@ -89,14 +89,15 @@ def read_description(folder: Path, data: bytes) -> dict[str, Any]:
                 f"{folder}: bundle of version {values['format_version']}, expected {FORMAT_VERSION}; "
                 "install the magtfnet that wrote it, or train it again"
             )
+        _ = values["labels"]["classes"]
         return values | {"unsure_below": threshold(values.get("unsure_below", 0.0))}
-    except (KeyError, TypeError, AttributeError, ValueError, ConfigError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError, ConfigError) as error:
         raise BundleError(f"{folder}: does not fit this magtfnet ({error}); train it again") from error
 
 
 def _read_sums(folder: Path) -> dict[str, str]:
     try:
         sums = json.loads((folder / CHECKSUMS).read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BundleError(f"{folder}: {CHECKSUMS} is damaged; copy the bundle again") from error
     return sums if isinstance(sums, dict) else {}

@@ -5,7 +5,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from magtfnet.errors import MissingExtraError
+from magtfnet.errors import BundleError, MissingExtraError
 from magtfnet.recognizer.bundle_files import BUNDLE, GRAPH, read_description, read_files
 from magtfnet.recognizer.engine import Engine
 from magtfnet.recognizer.library import find_model
@@ -35,6 +35,10 @@ def load_engine(
         files = read_files(path)
         engine = OnnxEngine(files[GRAPH], threads=threads)
         description = read_description(path, files[BUNDLE])
+        if list(engine.labels.classes) != description["labels"]["classes"]:
+            raise BundleError(
+                f"{path}: {GRAPH} has other classes than {BUNDLE}; export the bundle again, or copy it again"
+            )
         engine.unsure_below = description["unsure_below"]  # the bundle's own word goes first
         return engine, path
     return torch_engine(path), path

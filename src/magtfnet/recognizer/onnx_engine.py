@@ -42,8 +42,9 @@ class OnnxEngine:
             self.labels = LabelSet(tuple(labels["classes"]), labels["merges"])
             self.audio = validated(AudioConfig, json.loads(self.metadata["audio"]), "audio.")
             self.unsure_below = threshold(json.loads(self.metadata.get("unsure_below", "0")))
-        except (KeyError, TypeError, ValueError, MagtfnetError) as error:
+        except (KeyError, TypeError, ValueError, RecursionError, MagtfnetError) as error:
             raise BundleError(f"{name}: its metadata is damaged ({error}); export it again") from error
+        _refuse_other_graph(self.session, len(self.labels.classes), name)
 
     def probabilities(self, waveforms: Sequence[Samples]) -> npt.NDArray[np.float64]:
         """Return the probabilities (B, K) of prepared mono waveforms (S_i,).
@@ -91,6 +92,22 @@ def run_graph(session: onnxruntime.InferenceSession, waveforms: Sequence[Samples
         [OUTPUT], dict(zip(INPUTS, (padded, lengths), strict=True))
     )[0]
     return answers
+
+
+def _refuse_other_graph(session: onnxruntime.InferenceSession, classes: int, name: str) -> None:
+    """Refuse a graph that does not take waveforms, or does not tell as many classes as its metadata.
+
+    Raises:
+        BundleError: it does not.
+    """
+    given = tuple(value.name for value in session.get_inputs())
+    told = {value.name: value.shape for value in session.get_outputs()}
+    width = told.get(OUTPUT, [None])[-1]
+    if given != INPUTS or OUTPUT not in told or (isinstance(width, int) and width != classes):
+        raise BundleError(
+            f"{name}: takes {', '.join(given)} and gives {', '.join(f'{key} {shape}' for key, shape in told.items())}; "
+            f"expected {', '.join(INPUTS)} and {OUTPUT} of {classes} classes: export it again"
+        )
 
 
 def _metadata(session: onnxruntime.InferenceSession, name: str) -> dict[str, str]:

@@ -2,7 +2,8 @@
 
 No epochs, no learning rate, no chosen epoch. The discriminant is Fisher's, with the covariance within classes
 shrunk towards a multiple of one, in the first principal directions; its temperature is what fits the logits of
-speakers that it was not solved with (Guo et al., ICML 2017): whoever uses a model is a stranger to it.
+speakers that it was not solved with (Guo et al., ICML 2017): whoever uses a model is a stranger to it. Mixtures,
+thresholds and principal directions have seen these speakers, without their classes; only the discriminant has not.
 """
 
 import math

@@ -8,14 +8,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from threadpoolctl import threadpool_limits
 
 
 @contextmanager
 def threads(count: int) -> Iterator[None]:
-    """Within, torch computes with ``count`` threads; afterwards with as many as before."""
+    """Within, torch and the linear algebra of NumPy and SciPy take ``count`` threads; afterwards as many as before."""
     before = torch.get_num_threads()
-    torch.set_num_threads(count)
     try:
-        yield
+        with threadpool_limits(count):
+            torch.set_num_threads(count)
+            yield
     finally:
         torch.set_num_threads(before)
