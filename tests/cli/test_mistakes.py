@@ -429,6 +429,15 @@ def test_searches(cli, tmp_path, synthetic_root):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_name_of_a_file_does_not_move_the_cursor(cli, graph_path, tmp_path):
+    found = cli("predict", tmp_path / "a\x1b[2K\x9bb.wav", "--model", graph_path)
+    assert "\x1b" not in found.err + found.out
+    assert "\x9b" not in found.err + found.out
+    assert r"a\x1b[2K\x9bb.wav" in found.err
+    found = cli("check", "emodb", tmp_path / "\x1b[2K")
+    assert r"\x1b[2K" in found.err
+
+
 def test_comparisons(cli, tmp_path, synthetic_root):
     command = ("compare", "synthetic", synthetic_root, "--out", tmp_path / "out")
     assert_refused(

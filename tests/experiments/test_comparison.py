@@ -16,6 +16,7 @@ from magtfnet.experiments import classical_run, preparation
 from magtfnet.experiments.comparison import REFERENCE, compare, default_systems
 from magtfnet.experiments.comparison_report import report
 from magtfnet.experiments.preparation import check_settings
+from magtfnet.experiments.run_directory import RunDirectory
 
 CONFIG = load_config(
     None, [*TINY, "training.epochs=1", "training.batch_size=8", "protocol.name=speaker_independent_k_fold",
@@ -143,6 +144,15 @@ def test_recipes_and_weights_that_would_be_passed_over_are_refused(synthetic, tm
             synthetic, [], tmp_path / "out", CONFIG, weights={"wav2vec2_frozen": tmp_path}, recipes=[recipe]
         )
     assert not (tmp_path / "out").exists()
+
+
+def test_two_processes_do_not_compare_in_one_folder(compared, synthetic, feature_cache):
+    _, out = compared
+    with (
+        RunDirectory(out).alone(),
+        pytest.raises(RunDirectoryError, match="another process is at work there; wait for its end"),
+    ):
+        compare(synthetic, ["functionals_gbm"], out, CONFIG, fold=0, resume=True, cache=feature_cache, jobs=1)
 
 
 def test_a_missing_opensmile_is_said_before_anything_is_trained(synthetic, tmp_path, monkeypatch):

@@ -358,6 +358,17 @@ def test_a_whole_protocol_goes_on_where_it_was(cross_validated, synthetic, monke
         )
 
 
+def test_two_processes_do_not_train_one_protocol(cross_validated, synthetic, feature_cache):
+    config, run_dir, _ = cross_validated
+    runs = plan(synthetic, config, [0])
+    with (
+        RunDirectory(run_dir).alone(),
+        pytest.raises(RunDirectoryError, match="another process is at work there; wait for its end"),
+    ):
+        train_all(synthetic, runs, run_dir, config, resume=True, cache=feature_cache)
+    assert len(train_all(synthetic, runs, run_dir, config, resume=True, cache=feature_cache)) == 4
+
+
 def test_one_fold_of_a_protocol(synthetic, cross_validated):
     config = cross_validated[0]
     assert [run.name for run in plan(synthetic, config, [3, 4], fold=2)] == [

@@ -212,6 +212,14 @@ def test_the_page_needs_nothing_beside_it(recognizer, path):
     assert "<c>" not in FORMATS["html"].write(made())
 
 
+def test_nothing_ends_behind_the_recording():
+    window = Window(0.5, 1.00006, (1.0,), (1.0,), "joy")
+    segment = Segment(0.5, 1.00006, "joy", 0.9, 1)
+    facts = {"source": "a", "channels": 1, "classes": ("joy",), "settings": TimelineSettings()}
+    found = Timeline.of_events([window, segment], duration=1.00004, **facts)
+    assert found.windows[0].end == found.segments[0].end == found.duration == 1.00004
+
+
 def test_empty_timelines_are_written(recognizer):
     nothing = recognizer.timeline(Waveform(np.zeros(RATE), RATE))
     for name in FORMATS:

@@ -30,6 +30,7 @@ from magtfnet.cli import (
     timeline,
     train,
 )
+from magtfnet.cli.terminal import say
 from magtfnet.errors import MagtfnetError, MissingExtraError
 
 INTERRUPTED = 130
@@ -140,6 +141,5 @@ def _storage_message(error: OSError) -> str:
 
 
 def _leave(message: str, code: int) -> None:
-    one_line = " ".join(message.split())
-    sys.stderr.write(f"magtfnet: {one_line}\n")
+    say(f"magtfnet: {' '.join(message.split())}")
     sys.exit(code)

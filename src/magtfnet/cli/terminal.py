@@ -7,19 +7,23 @@ from contextlib import contextmanager
 from magtfnet.prediction import NOT_SURE
 from magtfnet.progress import Progress, silent
 
+CONTROL = {
+    code: repr(chr(code))[1:-1] for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"
+}
+"""What a terminal obeys: names of files may hold it."""
 UNFOLDED = 10_000
 """Columns of a terminal that is none."""
 
 
 def say(text: str) -> None:
     """Write a line of progress to stderr."""
-    sys.stderr.write(text + "\n")
+    sys.stderr.write(text.translate(CONTROL) + "\n")
     sys.stderr.flush()
 
 
 def show(text: str) -> None:
     """Write a line of results to stdout."""
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(text.translate(CONTROL) + "\n")
 
 
 def doubt(*, sure: bool) -> str:

@@ -166,7 +166,8 @@ def compare(
     refuse_to_forget(out, [training.folder for training in trainings])
     unfinished = sum(not RunDirectory(training.folder).complete for training in trainings)
     workers = choose_workers(configs[REFERENCE], len(corpus.labels), unfinished, jobs, announce)
-    done, diverged = do_all_but_diverging(trainings, workers, announce, needed=REFERENCE)
+    with directory.alone():
+        done, diverged = do_all_but_diverging(trainings, workers, announce, needed=REFERENCE)
     runs_of: dict[str, list[TrainedRun]] = {}
     for training, run in done:
         runs_of.setdefault(training.config.model.name, []).append(run)

@@ -1,6 +1,7 @@
 """A whole protocol: every fold with every seed, each in its own run directory, and their scores together."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from magtfnet.config import ExperimentConfig
@@ -87,9 +88,10 @@ def train_all(
         Training(corpus, run, folder, config, resume, store)
         for run, folder in zip(runs, folders, strict=True)
     ]
-    finished = {run.name: run for run in do_all(trainings, workers, announce)}
-    if several:
-        _write_pooled(directory, corpus, config, finished)
+    with directory.alone() if several else nullcontext():
+        finished = {run.name: run for run in do_all(trainings, workers, announce)}
+        if several:
+            _write_pooled(directory, corpus, config, finished)
     return finished
 
 

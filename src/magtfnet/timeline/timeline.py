@@ -1,7 +1,7 @@
 """What a long recording comes to: windows with their probabilities, and segments with their emotions."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from magtfnet.prediction import NOT_SURE
@@ -101,11 +101,16 @@ class Timeline:
     envelope: tuple[tuple[float, ...], ...] = ()
 
     @classmethod
-    def of_events(cls, events: Sequence[Event], **values: Any) -> "Timeline":
-        """Return the timeline of everything that streams told."""
-        windows = [event for event in events if isinstance(event, Window)]
-        segments = [event for event in events if isinstance(event, Segment)]
+    def of_events(cls, events: Sequence[Event], *, duration: float, **values: Any) -> "Timeline":
+        """Return the timeline of everything that streams told; none of it ends behind the recording.
+
+        Resampling may make a sample more of its end than it has.
+        """
+        within = [replace(event, end=min(event.end, duration)) for event in events]
+        windows = [event for event in within if isinstance(event, Window)]
+        segments = [event for event in within if isinstance(event, Segment)]
         return cls(
+            duration=duration,
             windows=tuple(sorted(windows, key=lambda window: (window.start, window.channel))),
             segments=tuple(sorted(segments, key=lambda segment: (segment.start, segment.channel))),
             **values,
