@@ -1,6 +1,7 @@
 """Reading recordings: every format at any rate, and a named error for every one that cannot be used."""
 
 import io
+import os
 import signal
 import struct
 import tracemalloc
@@ -15,6 +16,7 @@ from magtfnet import (
     AudioFolderError,
     AudioNotFoundError,
     DurationError,
+    EmotionRecognizer,
     EmptyAudioError,
     InvalidSamplesError,
     StorageError,
@@ -282,26 +284,55 @@ def test_no_file_stays_open(tmp_path):
     assert len(list(open_files.iterdir())) == before
 
 
+class Interrupted(BaseException):
+    """As Ctrl-C is, which would end the tests where it comes too late."""
+
+
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timers that interrupt")
 def test_an_interrupt_is_an_interrupt_and_no_damaged_recording(tmp_path):
     path = written(tmp_path / "a.mp3", tone(48_000, 20), 48_000, "MP3", "MPEG_LAYER_III")
 
     def interrupt(*_):
-        raise KeyboardInterrupt
+        raise Interrupted
 
-    def read_on():
-        while True:
+    def read_on(microseconds):
+        signal.setitimer(
+            signal.ITIMER_REAL, microseconds / 1e6, 0.5
+        )  # again, where one comes amid a clean-up
+        for _ in range(10_000):
             read_audio(path)
 
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
         for microseconds in range(2_000, 22_000, 2_000):
-            signal.setitimer(signal.ITIMER_REAL, microseconds / 1e6)
-            with pytest.raises(KeyboardInterrupt):
-                read_on()
+            with pytest.raises(Interrupted):
+                read_on(microseconds)
+            signal.setitimer(signal.ITIMER_REAL, 0)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no such files")
+def test_what_is_no_regular_file_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.wav")
+    for read in (read_audio, read_header, EmotionRecognizer.load().predict):
+        with pytest.raises(UnreadableAudioError, match="not a regular file"):
+            read(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize("broken", ["__getitem__", "dup"])
+def test_what_the_system_says_while_a_file_is_read_is_named(broken, tmp_path, monkeypatch):
+    path = written(tmp_path / "x.wav", tone())
+
+    def fail(*_):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(*((FileBytes, broken) if broken == "__getitem__" else (os, broken)), fail)
+    with pytest.raises(StorageError, match=r"x\.wav: Input/output error; check the permissions and the disk"):
+        read_audio(path)
+    with pytest.raises(StorageError, match=r"x\.wav: Input/output error"), open_recording(path):
+        pass
 
 
 def test_zeros_behind_a_header_are_refused_in_little_time(tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """Every mistake of a user is one line on stderr with its remedy, exit code 2, and nothing is left behind."""
 
 import errno
+import json
 import shutil
 
 import pytest
@@ -434,6 +435,9 @@ def test_a_name_of_a_file_does_not_move_the_cursor(cli, graph_path, tmp_path):
     assert "\x1b" not in found.err + found.out
     assert "\x9b" not in found.err + found.out
     assert r"a\x1b[2K\x9bb.wav" in found.err
+    found = cli("predict", tmp_path / "a\x1b[2K\x9bb.wav", "--model", graph_path, "--json")
+    assert "\x9b" not in found.out
+    assert json.loads(found.out)[0]["file"].endswith("a\x1b[2K\x9bb.wav")
     found = cli("check", "emodb", tmp_path / "\x1b[2K")
     assert r"\x1b[2K" in found.err
 

@@ -1,5 +1,6 @@
 """Readers on real copies and on trees made by hand; what the audit says of both."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,15 @@ def test_folder_says_of_links_what_it_does_not_follow(tmp_path):
     assert [u.id for u in corpus] == ["happy/2.wav", "sad/1.wav"]
     told = {item.path.name: item.reason for item in corpus.left_out}
     assert told == {"linked": "a link to a folder", "gone.wav": "a link to nothing"}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no such files")
+def test_what_is_no_file_is_no_recording(tmp_path):
+    recording(tmp_path / "sad" / "1.wav")
+    recording(tmp_path / "angry" / "1.wav")
+    os.mkfifo(tmp_path / "sad" / "2.wav")
+    corpus = load_corpus("folder", tmp_path)
+    assert [(item.path.name, item.reason) for item in corpus.left_out] == [("2.wav", "not a regular file")]
 
 
 def test_a_folder_that_cannot_be_read_is_not_passed_over(tmp_path, monkeypatch):

@@ -316,6 +316,20 @@ def test_emoboxs_folds_as_they_are_published(named, tmp_path):
         (tmp_path / f"fold_{number + 1}" / f"made_test_fold{number + 1}.jsonl").write_text("an older name")
     folds = protocols.folds_from(corpus, file=tmp_path / named, duplicates={})
     assert [[u.id for u in split.test] for split in folds] == [ids[number::11] for number in range(11)]
+    (tmp_path / "fold_3" / "other_test_fold_3.jsonl").touch()
+    with pytest.raises(
+        SplitError, match=r"fold_3: several files \*_test_fold_\*\.jsonl; leave the one of the corpus"
+    ):
+        protocols.folds_from(corpus, file=tmp_path, duplicates={})
+
+
+def test_a_folder_called_fold_1_may_hold_all_folds(tmp_path):
+    corpus, folder = corpus_of(many()), tmp_path / "fold_1"
+    folder.mkdir()
+    for number in range(11):
+        lines = [json.dumps({"key": f"made-{u.id}"}) for u in list(corpus)[number::11]]
+        (folder / f"test_fold_{number + 1}.jsonl").write_text("\n".join(lines))
+    assert len(protocols.folds_from(corpus, file=folder, duplicates={})) == 11
 
 
 def test_emobox_folds(protocol_files, emodb_root, ravdess_root):

@@ -6,6 +6,7 @@ import shutil
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -27,7 +28,7 @@ from magtfnet.features.exportable import (
     power_tables,
 )
 from magtfnet.recognizer.bundle import build
-from magtfnet.recognizer.onnx_engine import OnnxEngine, run_graph
+from magtfnet.recognizer.onnx_engine import OnnxEngine, _refuse_other_graph, run_graph
 
 
 @pytest.fixture(scope="module")
@@ -220,6 +221,16 @@ def test_a_graph_that_does_not_fit_its_words_is_refused(change, message, exporte
     (tmp_path / "other.onnx").write_bytes(graph.SerializeToString())
     with pytest.raises(BundleError, match=message):
         EmotionRecognizer.load(tmp_path / "other.onnx")
+
+
+@pytest.mark.parametrize("shape", [[], [3], ["batch", 3, 1]])
+def test_an_output_of_another_rank_is_refused(shape):
+    session = SimpleNamespace(
+        get_inputs=lambda: [SimpleNamespace(name=name) for name in ("waveforms", "lengths")],
+        get_outputs=lambda: [SimpleNamespace(name="probabilities", shape=shape)],
+    )
+    with pytest.raises(BundleError, match="expected waveforms, lengths and probabilities of 3 classes"):
+        _refuse_other_graph(session, 3, "a.onnx")
 
 
 def test_a_bundle_and_its_graph_must_have_the_same_classes(tmp_path):

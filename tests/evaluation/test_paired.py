@@ -112,6 +112,22 @@ def test_all_right_is_no_certainty(right, at):
     )
 
 
+def test_an_interval_has_a_width_where_no_draw_differs():
+    runs = {}
+    for fold in "ab":
+        for seed in range(3):  # each utterance right with two seeds of three
+            rows = []
+            for i in range(12):
+                said = CLASSES[(i + (i % 3 == seed)) % 2]
+                rows.append(
+                    ScoredUtterance(f"{fold}{i}", None, CLASSES[i % 2], said, (0.5, 0.5), f"{fold}{seed}")
+                )
+            runs[f"{fold}{seed}"] = EvaluationReport(CLASSES, tuple(rows))
+    found = scores(AggregateReport(runs))
+    assert found.weighted.value == pytest.approx(2 / 3)
+    assert found.weighted.interval == pytest.approx(wilson(16, 24))
+
+
 def simulated(generator, design, run_effect, gain=0.0):
     """Two aggregates over 200 utterances of unequal hardness, ours better by ``gain`` in the chance of each."""
     hardness = generator.uniform(0.25, 0.85, size=200)

@@ -2,7 +2,7 @@
 
 import io
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +15,8 @@ from magtfnet.audio.io import (
     MIN_DURATION,
     UNKNOWN_LENGTH,
     named_error,
-    open_file,
     open_sound,
+    readable,
     refuse_incomplete,
 )
 from magtfnet.audio.waveform import Samples, Waveform
@@ -103,26 +103,27 @@ def open_recording(source: str | os.PathLike[str] | bytes | Waveform) -> Iterato
         return
     if isinstance(source, bytes):
         refuse_incomplete(source, "recording")
-        with _opened(lambda: soundfile.SoundFile(io.BytesIO(source)), "recording") as recording:
-            yield recording
+        try:
+            opened = soundfile.SoundFile(io.BytesIO(source))
+        except soundfile.LibsndfileError as error:
+            raise named_error(error, "recording") from error
+        with opened:
+            yield _usable(opened, "recording")
         return
     path = Path(source)
-    with open_file(path) as file:
-        refuse_incomplete(FileBytes(file, os.fstat(file.fileno()).st_size), path)
-    with _opened(lambda: open_sound(path), path) as recording:
-        yield recording
+    with readable(path):
+        file = path.open("rb")
+    with file:
+        with readable(path):
+            refuse_incomplete(FileBytes(file), path)
+            opened = open_sound(file, path)
+        with opened:
+            yield _usable(opened, path)
 
 
-@contextmanager
-def _opened(open_: Callable[[], soundfile.SoundFile], name: Path | str) -> Iterator[OpenRecording]:
-    """Give the recording that ``open_`` opens."""
-    try:
-        opened = open_()
-    except soundfile.LibsndfileError as error:
-        raise named_error(error, name) from error
-    with opened:
-        _refuse_unusable(opened, name)
-        yield OpenRecording(name, int(opened.samplerate), int(opened.channels), int(opened.frames), opened)
+def _usable(opened: soundfile.SoundFile, name: Path | str) -> OpenRecording:
+    _refuse_unusable(opened, name)
+    return OpenRecording(name, int(opened.samplerate), int(opened.channels), int(opened.frames), opened)
 
 
 def _refuse_unusable(opened: soundfile.SoundFile, name: Path | str) -> None:

@@ -6,6 +6,8 @@ nothing.
 """
 
 import struct
+from errno import EIO
+from io import SEEK_END
 from typing import BinaryIO, overload
 
 MOST_CHUNKS = 10_000
@@ -19,11 +21,10 @@ class FileBytes:
 
     Args:
         file: open for reading.
-        size: how many bytes it has.
     """
 
-    def __init__(self, file: BinaryIO, size: int) -> None:
-        self._file, self._size = file, size
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._size = file, file.seek(0, SEEK_END)
 
     def __len__(self) -> int:
         return self._size
@@ -37,6 +38,8 @@ class FileBytes:
         first, last, _ = (where if isinstance(where, slice) else slice(where, where + 1)).indices(self._size)
         self._file.seek(first)
         data = self._file.read(max(0, last - first))
+        if len(data) < last - first:
+            raise OSError(EIO, "it was cut while it was read")
         return data if isinstance(where, slice) else data[0]
 
 

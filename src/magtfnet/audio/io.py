@@ -53,18 +53,18 @@ def read_audio(
         StorageError: the system does not let us read it.
     """
     path = Path(path)
-    with open_file(path) as file:
-        refuse_incomplete(FileBytes(file, os.fstat(file.fileno()).st_size), path)
-        try:
-            with open_sound(path) as opened:
+    with readable(path), path.open("rb") as file:
+        refuse_incomplete(FileBytes(file), path)
+        with open_sound(file, path) as opened:
+            try:
                 return _decoded(opened, path, start, end)
-        except soundfile.LibsndfileError as error:
-            raise named_error(error, path) from error
+            except soundfile.LibsndfileError as error:
+                raise named_error(error, path) from error
 
 
 @contextmanager
-def open_file(path: Path) -> Iterator[BinaryIO]:
-    """Open a recording's file; missing files and folders have their named errors.
+def readable(path: Path) -> Iterator[None]:
+    """Within, what the system says of a recording's file is a named error, and so is that there is none.
 
     Raises:
         AudioError: see ``refuse_unreadable``.
@@ -72,28 +72,38 @@ def open_file(path: Path) -> Iterator[BinaryIO]:
     """
     refuse_unreadable(path)
     try:
-        file = path.open("rb")
+        yield
     except OSError as error:
         raise StorageError(
             f"{path}: {error.strerror or error}; check the permissions and the disk"
         ) from error
-    with file:
-        yield file
+    except MemoryError as error:
+        raise UnreadableAudioError(path, "more than memory holds", "cut it") from error
 
 
-def open_sound(path: Path) -> soundfile.SoundFile:
-    """Open a recording by its content: from its name soundfile would take ``call.raw`` for samples without a header.
+def open_sound(file: BinaryIO, source: Path | str) -> soundfile.SoundFile:
+    """Open the recording that an open file holds, by its content.
 
-    Where the system allows it, libsndfile reads the file by itself: an interrupt that arrives while Python reads for it
-    is lost, and the recording looks cut.
+    From a name soundfile would take ``call.raw`` for samples without a header. Where the system allows it, libsndfile
+    reads by itself: an interrupt that arrives while Python reads for it is lost, and the recording looks cut.
+
+    Args:
+        file: whose end is known; it must stay open.
+        source: only named in errors.
 
     Raises:
-        soundfile.LibsndfileError: not audio, or damaged.
+        AudioError: not audio.
         OSError: it cannot be read.
     """
-    if sys.platform == "win32":  # its libraries do not share the numbers of open files
-        return soundfile.SoundFile(io.BytesIO(path.read_bytes()))
-    return soundfile.SoundFile(os.open(path, os.O_RDONLY), closefd=True)
+    file.seek(0)
+    try:
+        if sys.platform == "win32":  # its libraries do not share the numbers of open files
+            return soundfile.SoundFile(io.BytesIO(file.read()))
+        descriptor = os.dup(file.fileno())
+        os.lseek(descriptor, 0, os.SEEK_SET)  # Python may have read ahead of where it is
+        return soundfile.SoundFile(descriptor, closefd=True)
+    except soundfile.LibsndfileError as error:
+        raise named_error(error, source) from error
 
 
 def refuse_incomplete(data: Bytes, source: Path | str) -> None:
@@ -117,16 +127,8 @@ def refuse_incomplete(data: Bytes, source: Path | str) -> None:
 
 def read_bytes(path: Path) -> bytes:
     """Return a file's bytes; missing files, folders and empty files have their named errors."""
-    with open_file(path) as file:
-        try:
-            data = file.read()
-        except OSError as error:
-            raise StorageError(
-                f"{path}: {error.strerror or error}; check the permissions and the disk"
-            ) from error
-        except MemoryError as error:
-            size = os.fstat(file.fileno()).st_size
-            raise UnreadableAudioError(path, f"{size} bytes, more than memory holds", "cut it") from error
+    with readable(path):
+        data = path.read_bytes()
     if not data:
         raise EmptyAudioError(path, "an empty file (0 bytes)", "copy or record it again")
     return data
@@ -234,9 +236,10 @@ def read_header(path: Path) -> tuple[int, int, int]:
         StorageError: the system does not let us read it.
     """
     try:
-        with open_sound(path) as opened:
+        refuse_unreadable(path)
+        with path.open("rb") as file, open_sound(file, path) as opened:
             return int(opened.frames), int(opened.samplerate), int(opened.channels)
-    except (soundfile.LibsndfileError, OSError):
+    except (AudioError, OSError):
         waveform = read_audio(path)  # raises the named error; what can be read after all has this header
         return waveform.num_samples, waveform.sample_rate, waveform.num_channels
 

@@ -1,12 +1,11 @@
 """``magtfnet check CORPUS ROOT``: is this copy the original, and is anything in it broken?"""
 
-import json
 from typing import Any
 
 import typer
 
 from magtfnet.cli.options import AsJson, CorpusName, CorpusRoot, Labels, Only
-from magtfnet.cli.terminal import progress_bar, show
+from magtfnet.cli.terminal import progress_bar, show, show_json
 
 
 def check(
@@ -28,7 +27,7 @@ def check(
         result = audit(copy, progress)
     values = result.to_dict()
     if as_json:
-        show(json.dumps(values, indent=2, ensure_ascii=False))
+        show_json(values)
     else:
         _print(values, published=bool(copy.info.classes))
     raise typer.Exit(0 if result.is_original and result.usable else 1)

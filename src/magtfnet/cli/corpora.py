@@ -1,10 +1,9 @@
 """``magtfnet corpora``: what can be read, under which licence, and where to get it."""
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from magtfnet.cli.options import AsJson
-from magtfnet.cli.terminal import show, show_table
+from magtfnet.cli.terminal import show, show_json, show_table
 
 if TYPE_CHECKING:
     from magtfnet.corpora import CorpusInfo
@@ -16,7 +15,7 @@ def corpora(as_json: AsJson = False) -> None:
 
     infos = [CORPORA[name].info for name in CORPORA]
     if as_json:
-        show(json.dumps([_plain(info) for info in infos], indent=2))
+        show_json([_plain(info) for info in infos])
         return
     rows = [
         (

@@ -1,6 +1,5 @@
 """``magtfnet evaluate BUNDLE CORPUS ROOT``: how a bundle scores on a corpus."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +16,7 @@ from magtfnet.cli.options import (
     Only,
     refuse_filled,
 )
-from magtfnet.cli.terminal import progress_bar, say, show
+from magtfnet.cli.terminal import progress_bar, say, show, show_json
 
 
 def evaluate(
@@ -52,7 +51,7 @@ def evaluate(
     if out is not None:
         write_evaluation(out, loaded, copy, result)
     if as_json:
-        show(json.dumps({**result.report.to_dict(), "unknown_emotions": result.unknown}, indent=2))
+        show_json({**result.report.to_dict(), "unknown_emotions": result.unknown})
         return
     for emotion, count in result.unknown.items():
         show(f"not scored: {count} utterances of '{emotion}', which the bundle does not know")

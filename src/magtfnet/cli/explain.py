@@ -1,6 +1,5 @@
 """``magtfnet explain``: why each recording gets the emotion it gets, or what matters over a corpus."""
 
-import json
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from magtfnet.cli.options import AllowIncomplete, AsJson, Cache, Labels, Only
-from magtfnet.cli.terminal import progress_bar, say, show
+from magtfnet.cli.terminal import progress_bar, say, show, show_json
 from magtfnet.errors import AudioError, ExplainError, StorageError
 
 if TYPE_CHECKING:
@@ -141,7 +140,7 @@ def _explain_files(
                 show(f"{page}: {' '.join(words)}")
             progress("recordings", number, len(files))
     if as_json:
-        show(json.dumps(results, indent=2, ensure_ascii=False))
+        show_json(results)
     if failed:
         say(f"magtfnet: {failed} of {len(files)} recordings could not be explained")
         raise typer.Exit(1)
@@ -205,7 +204,7 @@ def _explain_corpus(
         ),
     )
     if as_json:
-        show(json.dumps(found.to_dict(), indent=2, ensure_ascii=False))
+        show_json(found.to_dict())
         return
     for kind in ("bands", "descriptors"):
         for note in agreement_notes({name: parts[kind] for name, parts in found.profiles.items()}):

@@ -1,13 +1,12 @@
 """``magtfnet export BUNDLE model.onnx``: one file from the waveform to probabilities, for runtimes without torch."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from magtfnet.cli.options import AllowIncomplete, AsJson, BundlePath, Labels, Only
-from magtfnet.cli.terminal import progress_bar, say, show, show_table
+from magtfnet.cli.terminal import progress_bar, say, show, show_json, show_table
 from magtfnet.errors import ConfigError, ExportError
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ def export(
         temporary.write_bytes(written)
     if as_json:
         told = {"file": str(out), "bytes": len(written), "bytes_float32": len(plain), "int8": int8}
-        show(json.dumps(told | {"comparison": comparison.to_dict() if comparison else None}, indent=2))
+        show_json(told | {"comparison": comparison.to_dict() if comparison else None})
         return
     show(f"{out}: {len(written):,} bytes{f', {len(plain):,} in 32 bits' if int8 else ''}")
     if comparison is not None:

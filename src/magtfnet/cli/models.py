@@ -1,13 +1,12 @@
 """``magtfnet models``: what can be named: the models that come with magtfnet, and one's own."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from magtfnet.cli.options import AsJson
-from magtfnet.cli.terminal import say, show, show_table
+from magtfnet.cli.terminal import say, show, show_json, show_table
 from magtfnet.errors import MagtfnetError
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def models(
             failed += 1
             say(f"magtfnet: {' '.join(str(error).split())}")
     if as_json:
-        show(json.dumps(described, indent=2, ensure_ascii=False))
+        show_json(described)
     else:
         _show(described)
     if failed:

@@ -1,7 +1,6 @@
 """``magtfnet predict FILE…``: the emotion of each recording, of files or of folders full of them."""
 
 import csv
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from magtfnet.cli.options import AsJson, ModelOption, UnsureBelow
-from magtfnet.cli.terminal import doubt, progress_bar, say, show
+from magtfnet.cli.terminal import doubt, progress_bar, say, show, show_json
 from magtfnet.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -75,7 +74,7 @@ def predict(
     for row in failed:
         say(f"magtfnet: {row['error']}")
     if as_json:
-        show(json.dumps(rows, indent=2, ensure_ascii=False))
+        show_json(rows)
     elif as_csv:
         _print_csv(model, rows)
     else:

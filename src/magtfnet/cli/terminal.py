@@ -1,5 +1,6 @@
 """What the terminal shows: results to stdout, progress to stderr."""
 
+import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,12 @@ def show(text: str) -> None:
     sys.stdout.write(text.translate(CONTROL) + "\n")
 
 
+def show_json(values: object) -> None:
+    """Write data as JSON to stdout, readable but for what a terminal obeys, which JSON can say otherwise."""
+    text = json.dumps(values, indent=2, ensure_ascii=False)
+    sys.stdout.write(text.translate({code: f"\\u{code:04x}" for code in CONTROL}) + "\n")
+
+
 def doubt(*, sure: bool) -> str:
     """Return what stands behind a line of results: a column that only an answer below the threshold has."""
     return "" if sure else f"\t{NOT_SURE}"
@@ -41,7 +48,7 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for number, column in enumerate(columns):
         table.add_column(column, justify="left" if number == 0 else "right", overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*(cell.translate(CONTROL) for cell in row))
     # a file has no width: what reads it shall find each row on lines that were not folded
     width = None if sys.stdout.isatty() else UNFOLDED
     Console(file=sys.stdout, width=width, markup=False, emoji=False).print(table)

@@ -1,13 +1,12 @@
 """``magtfnet timeline CALL…``: emotions along a recording of any length, printed or as files for other programs."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from magtfnet.cli.options import AsJson, Hop, Margin, ModelOption, Smoothing, UnsureBelow, WindowSeconds
-from magtfnet.cli.terminal import doubt, progress_bar, say, show
+from magtfnet.cli.terminal import doubt, progress_bar, say, show, show_json
 from magtfnet.errors import AudioError, StorageError, TimelineError
 
 if TYPE_CHECKING:
@@ -77,7 +76,7 @@ def timeline(
         elif out is None:
             _show(found)
     if as_json:
-        show(json.dumps(done, indent=2, ensure_ascii=False))
+        show_json(done)
     if failed:
         say(f"magtfnet: {failed} of {len(calls)} recordings could not be used")
         raise typer.Exit(1)

@@ -24,7 +24,7 @@ def read_folds(file: Path, corpus: Corpus) -> list[Fold]:
     try:
         if file.suffix == ".jsonl" and file.is_file():
             file = file.parent  # one of EmoBox's files stands for all that lie beside it
-        if re.fullmatch(r"fold_\d+", file.name) and file.is_dir():
+        if re.fullmatch(r"fold_\d+", file.name) and file.is_dir() and not _emobox_files(file):
             file = file.parent
         tested = _in_our_spelling(_read_emobox(file), corpus) if file.is_dir() else _read_csv(file)
     except OSError as error:
@@ -55,10 +55,13 @@ def _read_csv(file: Path) -> list[list[str]]:
 
 def _read_emobox(folder: Path) -> list[list[str]]:
     """Return the ids of each fold, from ``test_fold_1.jsonl`` or, as published, ``fold_1/NAME_test_fold_1.jsonl``."""
-    files = sorted(folder.glob("test_fold_*.jsonl"), key=lambda file: _natural(file.name))
-    files = files or sorted(
+    files = _emobox_files(folder) or sorted(
         folder.glob("fold_*/*_test_fold_*.jsonl"), key=lambda file: _natural(file.parent.name)
     )
+    places = [file.parent for file in files if file.parent != folder]
+    if len(set(places)) < len(places):
+        twice = next(place for place in places if places.count(place) > 1)
+        raise SplitError(f"{twice}: several files *_test_fold_*.jsonl; leave the one of the corpus there")
     if not files:
         raise SplitError(
             f"{folder}: neither test_fold_1.jsonl nor fold_1/*_test_fold_1.jsonl in it; expected EmoBox's folds, or "
@@ -67,6 +70,10 @@ def _read_emobox(folder: Path) -> list[list[str]]:
     return [
         [_emobox_id(file, line) for line in file.read_text(encoding="utf-8").splitlines()] for file in files
     ]
+
+
+def _emobox_files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("test_fold_*.jsonl"), key=lambda file: _natural(file.name))
 
 
 def _emobox_id(file: Path, line: str) -> str:

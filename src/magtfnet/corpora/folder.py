@@ -36,6 +36,8 @@ def read_folder(root: Path, mapping: LabelMapping) -> Iterator[Utterance | LeftO
                 yield LeftOut(path, "a link to nothing")
             elif path.is_dir():
                 yield LeftOut(path, "a link to a folder")
+            elif not path.is_file():
+                yield LeftOut(path, "not a regular file")
             elif path.suffix.lower() in AUDIO_SUFFIXES:
                 recordings.append(path)
             else:

@@ -10,7 +10,8 @@ utterances tell two models apart, many draws have none of them, and must not cou
 is too sure still, so no p-value is below that of the exact sign test over utterances.
 
 Runs that tested the same utterances, as the seeds of a fold do, are drawn together where there are others: who speaks
-in a fold suits one of two models with every seed, so that more seeds say no more of other speakers.
+in a fold suits one of two models with every seed, so that more seeds say no more of other speakers. What a seed does
+to all folds alike is not counted then.
 """
 
 import math
@@ -55,13 +56,13 @@ class Estimates:
 def scores(report: AggregateReport) -> Estimates:
     """Return WA and UA over all predictions of all runs; their p-values say nothing.
 
-    Where all are right or all are wrong, so is every draw. There the intervals are Wilson's: of all utterances, and the
-    mean over the classes of theirs.
+    Where all are right or all are wrong, so is every draw. There, and wherever no draw says otherwise, the intervals
+    are Wilson's: of all utterances, and the mean over the classes of theirs.
     """
     table = _Table(report)
     found = table.estimates(table.right, (0.0, 1.0))
-    value = found.weighted.value
-    if value not in (0.0, 1.0) or found.weighted.interval is None:
+    value, interval = found.weighted.value, found.weighted.interval
+    if interval is None or interval[1] - interval[0] > 1e-9:
         return found
     counts = table.class_of.sum(axis=0)
     of_classes = np.mean([wilson(round(value * count), int(count)) for count in counts], axis=0)

@@ -185,9 +185,10 @@ def reproduce(
     unfinished = sum(not RunDirectory(folder).complete for folder in work)
     classes = max(len(corpus.labels) for corpus in request.corpora.values())
     workers = choose_workers(config, classes, unfinished, jobs, announce)
-    done, diverged = do_all_but_diverging(
-        [training for _, training in work.values()], workers, announce, needed=FULL
-    )
+    with RunDirectory(out).alone():
+        done, diverged = do_all_but_diverging(
+            [training for _, training in work.values()], workers, announce, needed=FULL
+        )
     runs: dict[Study, dict[str, EvaluationReport]] = {}
     learnt: dict[Study, int] = {}
     rivals: dict[Study, list[TrainedRun]] = {}

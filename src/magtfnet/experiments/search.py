@@ -279,7 +279,7 @@ def _put_back_what_was_interrupted(study: optuna.Study) -> None:
                     params=trial.params,
                     distributions=trial.distributions,
                     system_attrs=trial.system_attrs,
-                    user_attrs={**trial.user_attrs, INSTEAD_OF: trial.number},
+                    user_attrs={INSTEAD_OF: trial.number},
                 )
             )
 

@@ -102,8 +102,8 @@ def _refuse_other_graph(session: onnxruntime.InferenceSession, classes: int, nam
     """
     given = tuple(value.name for value in session.get_inputs())
     told = {value.name: value.shape for value in session.get_outputs()}
-    width = told.get(OUTPUT, [None])[-1]
-    if given != INPUTS or OUTPUT not in told or (isinstance(width, int) and width != classes):
+    shape = told.get(OUTPUT) or []
+    if given != INPUTS or len(shape) != 2 or (isinstance(shape[1], int) and shape[1] != classes):
         raise BundleError(
             f"{name}: takes {', '.join(given)} and gives {', '.join(f'{key} {shape}' for key, shape in told.items())}; "
             f"expected {', '.join(INPUTS)} and {OUTPUT} of {classes} classes: export it again"
