@@ -113,11 +113,11 @@ def test_a_folder_that_cannot_be_read_is_not_passed_over(tmp_path, monkeypatch):
 
     def iterdir(path):
         if path.name == "deep":
-            raise PermissionError(13, "Permission denied")
+            raise PermissionError(13, "Permission denied", str(path))
         return listed(path)
 
     monkeypatch.setattr(Path, "iterdir", iterdir)
-    with pytest.raises(StorageError, match="deep: Permission denied; check the path and its permissions"):
+    with pytest.raises(StorageError, match="deep: Permission denied; check the permissions"):
         load_corpus("folder", tmp_path)
 
 

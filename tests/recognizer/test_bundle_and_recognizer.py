@@ -241,7 +241,7 @@ def test_too_short_and_too_long_are_refused(recognizer):
 
 def test_a_small_file_of_hours_is_refused_before_it_is_decoded(recognizer, tmp_path, monkeypatch):
     soundfile.write(tmp_path / "hours.flac", np.zeros((8_000 * 3_600, 1), np.int16), 8_000)
-    monkeypatch.setattr("magtfnet.recognizer.recognizer.read_audio", lambda *_: pytest.fail("decoded"))
+    monkeypatch.setattr("magtfnet.audio.blocks.OpenRecording.blocks", lambda *_: pytest.fail("decoded"))
     with pytest.raises(DurationError, match=r"hours\.flac: 3600\.000 s of audio; give one utterance of"):
         recognizer.predict(tmp_path / "hours.flac")
 

@@ -88,7 +88,7 @@ def open_sound(file: BinaryIO, source: Path | str) -> soundfile.SoundFile:
     reads by itself: an interrupt that arrives while Python reads for it is lost, and the recording looks cut.
 
     Args:
-        file: whose end is known; it must stay open.
+        file: open for reading; it may be closed afterwards, and where it stood is lost.
         source: only named in errors.
 
     Raises:

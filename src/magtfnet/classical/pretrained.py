@@ -145,6 +145,7 @@ class FineTuned(ClassicalSystem):
     def __init__(self, config: PretrainedConfig) -> None:
         self.config = config
         self.encoder = load_encoder(config.weights, download=config.download)
+        self.encoder.mask_latents(config.masking)
         if config.mode == "task_adapted":
             refuse_other_encoders(self.encoder)
 
@@ -165,7 +166,6 @@ class FineTuned(ClassicalSystem):
                     seed=seed,
                 )
             self.encoder.freeze_below_transformer()
-            self.encoder.mask_latents(self.config.masking)
             self.head = nn.Linear(self.encoder.width, num_classes)
             self.network = nn.ModuleList([self.encoder, self.head])
             learning = [part for part in self.network.parameters() if part.requires_grad]

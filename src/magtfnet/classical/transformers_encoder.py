@@ -56,18 +56,17 @@ class TransformersEncoder(PretrainedEncoder):
                 f"model.weights = '{weights}' is no encoder of speech that is known here, found {kind}"
             )
         lacking = {name.removeprefix(f"{found.base_model_prefix}.") for name in told["missing_keys"]}
-        if lacking - {MASKED}:  # they would be random
+        if unknown := lacking - {MASKED}:  # they would be random
             raise ConfigError(
-                f"model.weights = '{weights}' lacks {len(lacking)} of the weights of its {kind}, such as "
-                f"{min(lacking - {MASKED})}; take the checkpoint that its config.json is of"
+                f"model.weights = '{weights}' lacks {len(unknown)} of the weights of its {kind}, such as "
+                f"{min(unknown)}; take the checkpoint that its config.json is of"
             )
         super().__init__(found.get_encoder() if is_whisper else found, int(found.config.hidden_size))
         self.is_whisper = is_whisper
         self.prepare = prepare
         self.config = found.config
-        self.config.apply_spec_augment = (
-            False  # its masks come from NumPy's global generator; see mask_latents
-        )
+        # its masks come from NumPy's global generator; see mask_latents
+        self.config.apply_spec_augment = False
         self.config.layerdrop = self.config.encoder_layerdrop = 0.0  # every layer is asked for
         if MASKED in lacking:  # transformers drew it at random
             nn.init.zeros_(self.network.get_parameter(MASKED))
@@ -97,9 +96,8 @@ class TransformersEncoder(PretrainedEncoder):
         """See ``PretrainedEncoder``."""
         for name in BELOW_WHISPERS if self.is_whisper else BELOW:
             self.network.get_submodule(name).requires_grad_(False)
-        if (
-            not self.is_whisper
-        ):  # without it, transformers lets gradients through the convolutions that nobody takes
+        # without it, transformers lets gradients through the convolutions that nobody takes
+        if not self.is_whisper:
             cast("Any", self.network.get_submodule("feature_extractor"))._freeze_parameters()
 
     def mask_latents(self, masking: LatentMasking) -> None:
@@ -112,9 +110,8 @@ class TransformersEncoder(PretrainedEncoder):
         def mask(module: nn.Module, _: Any, projected: Any) -> Any:
             if not module.training:
                 return projected
-            if isinstance(
-                projected, tuple
-            ):  # of wav2vec 2.0 and WavLM, with the frames before the projection
+            # of wav2vec 2.0 and WavLM, with the frames before the projection
+            if isinstance(projected, tuple):
                 return masking(projected[0], replacement), *projected[1:]
             return masking(projected, replacement)
 

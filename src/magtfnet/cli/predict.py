@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from magtfnet.cli.options import AsJson, ModelOption, UnsureBelow
-from magtfnet.cli.terminal import doubt, progress_bar, say, show, show_json
+from magtfnet.cli.terminal import CONTROL, doubt, progress_bar, say, show, show_json
 from magtfnet.errors import ConfigError
 
 if TYPE_CHECKING:
     from magtfnet.recognizer.result_rows import Row
     from magtfnet.recognizer.results import Results
-
-CONTROL = {code: repr(chr(code))[1:-1] for code in range(32)}
-"""Control characters as Python writes them: a file's name, whatever it holds, stays in its line and column."""
 
 
 def predict(
@@ -80,7 +77,7 @@ def predict(
     else:
         for row in rows:
             if "error" not in row:
-                name = row["file"].translate(CONTROL)
+                name = row["file"].translate(CONTROL)  # it stays in its line and column
                 confidence = f"{row['probabilities'][row['label']]:.3f}{doubt(sure=row['sure'])}"
                 show(f"{name}\t{row['label']}\t{confidence}")
     _leave(len(failed), len(rows))

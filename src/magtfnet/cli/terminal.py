@@ -8,29 +8,28 @@ from contextlib import contextmanager
 from magtfnet.prediction import NOT_SURE
 from magtfnet.progress import Progress, silent
 
-CONTROL = {
-    code: repr(chr(code))[1:-1] for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"
-}
-"""What a terminal obeys: names of files may hold it."""
+CONTROL = {code: repr(chr(code))[1:-1] for code in (*range(0x20), *range(0x7F, 0xA0))}
+"""Control characters as Python writes them: a terminal obeys them, and names of files may hold them."""
+WITHIN_LINES = {code: written for code, written in CONTROL.items() if chr(code) not in "\n\t"}
 UNFOLDED = 10_000
 """Columns of a terminal that is none."""
 
 
 def say(text: str) -> None:
     """Write a line of progress to stderr."""
-    sys.stderr.write(text.translate(CONTROL) + "\n")
+    sys.stderr.write(text.translate(WITHIN_LINES) + "\n")
     sys.stderr.flush()
 
 
 def show(text: str) -> None:
     """Write a line of results to stdout."""
-    sys.stdout.write(text.translate(CONTROL) + "\n")
+    sys.stdout.write(text.translate(WITHIN_LINES) + "\n")
 
 
 def show_json(values: object) -> None:
     """Write data as JSON to stdout, readable but for what a terminal obeys, which JSON can say otherwise."""
     text = json.dumps(values, indent=2, ensure_ascii=False)
-    sys.stdout.write(text.translate({code: f"\\u{code:04x}" for code in CONTROL}) + "\n")
+    sys.stdout.write(text.translate({code: f"\\u{code:04x}" for code in WITHIN_LINES}) + "\n")
 
 
 def doubt(*, sure: bool) -> str:
@@ -48,7 +47,7 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for number, column in enumerate(columns):
         table.add_column(column, justify="left" if number == 0 else "right", overflow="fold")
     for row in rows:
-        table.add_row(*(cell.translate(CONTROL) for cell in row))
+        table.add_row(*(cell.translate(WITHIN_LINES) for cell in row))
     # a file has no width: what reads it shall find each row on lines that were not folded
     width = None if sys.stdout.isatty() else UNFOLDED
     Console(file=sys.stdout, width=width, markup=False, emoji=False).print(table)

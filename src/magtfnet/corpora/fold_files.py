@@ -25,7 +25,7 @@ def read_folds(file: Path, corpus: Corpus) -> list[Fold]:
         if file.suffix == ".jsonl" and file.is_file():
             file = file.parent  # one of EmoBox's files stands for all that lie beside it
         if re.fullmatch(r"fold_\d+", file.name) and file.is_dir() and not _emobox_files(file):
-            file = file.parent
+            file = file.parent  # as published, a folder a fold: the others lie beside it
         tested = _in_our_spelling(_read_emobox(file), corpus) if file.is_dir() else _read_csv(file)
     except OSError as error:
         raise StorageError(

@@ -11,8 +11,8 @@ from pathlib import Path
 from magtfnet.audio.finding import AUDIO_SUFFIXES
 from magtfnet.corpora.base import CorpusInfo, LeftOut, Utterance, register_own_data
 from magtfnet.corpora.mapping import LabelMapping
-from magtfnet.corpora.unwrapping import is_hidden, list_folder
-from magtfnet.errors import CorpusLayoutError, CorpusRootError, LabelError, StorageError
+from magtfnet.corpora.unwrapping import list_folder
+from magtfnet.errors import CorpusLayoutError, CorpusRootError, LabelError
 from magtfnet.labels import emotion_of
 
 INFO = CorpusInfo(
@@ -61,18 +61,10 @@ def read_folder(root: Path, mapping: LabelMapping) -> Iterator[Utterance | LeftO
 def _files_below(folder: Path) -> Iterator[Path]:
     """Yield what lies below a folder and is none itself, links to folders among it; hidden ones are passed over.
 
-    Raises:
-        StorageError: a folder cannot be read; without its recordings the corpus would be another.
+    A folder that cannot be read is an error, where ``rglob`` passes over it: the corpus would be another.
     """
-    try:
-        entries = [entry for entry in folder.iterdir() if not is_hidden(entry.name)]
-        folders = [entry.is_dir() and not entry.is_symlink() for entry in entries]
-    except OSError as error:
-        raise StorageError(
-            f"{folder}: {error.strerror or error}; check the path and its permissions"
-        ) from error
-    for entry, is_folder in zip(entries, folders, strict=True):
-        if is_folder:
+    for entry in list_folder(folder, INFO.source):
+        if entry.is_dir() and not entry.is_symlink():
             yield from _files_below(entry)
         else:
             yield entry

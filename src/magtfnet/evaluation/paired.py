@@ -116,9 +116,8 @@ class _Table:
         self.tested[runs, utterances] = 1
         _, firsts, part = np.unique(self.tested, axis=0, return_index=True, return_inverse=True)
         if 1 < len(firsts) < len(self.tested):
-            together = (
-                firsts[part.reshape(-1)] == np.sort(firsts)[:, None]
-            )  # (parts, runs), in the order of runs
+            # (parts, runs), in the order of runs
+            together = firsts[part.reshape(-1)] == np.sort(firsts)[:, None]
             self.right, self.tested = together @ self.right, together @ self.tested
         classes = _numbers([row[2] for row in rows])
         self.class_of = np.zeros((self.right.shape[1], classes.max() + 1))  # (utterances, K)

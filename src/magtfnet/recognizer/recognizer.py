@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast, overload
 
-from magtfnet.audio import Waveform, prepare, read_audio
-from magtfnet.audio.io import MIN_DURATION, UNKNOWN_LENGTH, read_header
+from magtfnet.audio import Waveform, prepare
+from magtfnet.audio.blocks import open_recording
+from magtfnet.audio.io import MIN_DURATION
 from magtfnet.audio.trim import trim_silence
 from magtfnet.audio.waveform import Samples
 from magtfnet.errors import BundleError, DurationError, MagtfnetError
@@ -252,12 +253,10 @@ class EmotionRecognizer:
             _refuse_length("waveform", source.duration)
             return "waveform", source
         path = Path(source)
-        samples, rate, _ = read_header(path)
-        if samples < UNKNOWN_LENGTH:  # a few KiB may hold hours: they are refused before they are decoded
-            _refuse_length(path, max(MIN_DURATION, samples / rate))
-        waveform = read_audio(path)
-        _refuse_length(path, waveform.duration)
-        return path, waveform
+        with open_recording(path) as recording:
+            _refuse_length(path, recording.duration)  # before it is decoded: a few KiB may hold hours
+            (samples,) = recording.blocks(recording.duration)
+            return path, Waveform(samples, recording.sample_rate)
 
     def _run(
         self, waiting: Sequence[Samples | MagtfnetError], durations: Sequence[float]
