@@ -145,11 +145,7 @@ def compare(
     for name in begun:  # one that is finished needs no weights and no library any more
         if not all(RunDirectory(out / name / run.name).complete for run in runs):
             check_settings(configs[name], len(corpus.labels))
-    stores: dict[object, FeatureStore] = {}
-    for each in configs.values():
-        if _inputs(each) not in stores:
-            features = prepare_training(corpus, corpus, each, cache=cache, progress=announce.progress)
-            stores[_inputs(each)] = features
+    stores = _stores(corpus, configs.values(), cache, announce)
     facts = {
         "kind": "comparison",
         "corpus": corpus.name,
@@ -217,6 +213,18 @@ def _on_the_same_folds(recipe: ExperimentConfig, config: ExperimentConfig) -> Ex
     if name == REFERENCE:
         raise ConfigError(f"a recipe of {name} is the comparison's own; give it with --config instead")
     return recipe.model_copy(update={"protocol": config.protocol})
+
+
+def _stores(
+    corpus: Corpus, configs: Iterable[ExperimentConfig], cache: Path | None, announce: Announce
+) -> dict[object, FeatureStore]:
+    """Return the features of the corpus for each kind of ``_inputs``, made once for all systems that share them."""
+    stores: dict[object, FeatureStore] = {}
+    for config in configs:
+        if _inputs(config) not in stores:
+            features = prepare_training(corpus, corpus, config, cache=cache, progress=announce.progress)
+            stores[_inputs(config)] = features
+    return stores
 
 
 def _inputs(config: ExperimentConfig) -> object:
