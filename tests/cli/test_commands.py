@@ -356,12 +356,13 @@ def test_compare_finished_runs(cli, tmp_path, trained):
     assert found.code == 0, found.err
     lines = [line.strip() for line in found.out.splitlines() if line.strip(" ─")]
     reference = trained.folder.name
-    assert lines[0].split() == ["WA", "UA", "WA", "against", reference]
-    assert next(line for line in lines if line.startswith(f"{name} ")).split()[-2:] == ["+0.00", "1.000"]
+    assert lines[0].split() == ["WA", "UA", "WA", "against", reference, "UA", "against", reference]
+    row = next(line for line in lines if line.startswith(f"{name} "))
+    assert row.split()[-3:] == ["+0.00", "+0.00", "1.000"]
     tested = len((trained.folder / "predictions.csv").read_text().splitlines()) - 1
     assert lines[-2:] == [
         f"tested: {tested} predictions each; runs: 1",
-        f"p: of the difference to {reference}, corrected by Holm's method for the other rows",
+        f"p: of the difference in WA to {reference}, corrected by Holm's method for the other rows",
     ]
     pages = tmp_path / "pages"
     found = cli(*command, "--seed", 0, "--out", pages)

@@ -8,7 +8,7 @@ import pytest
 from magtfnet.errors import RunDirectoryError
 from magtfnet.evaluation import EvaluationReport, ScoredUtterance
 from magtfnet.evaluation.paired import difference, holm
-from magtfnet.evaluation.wording import signed
+from magtfnet.evaluation.wording import percent_range, signed
 from magtfnet.experiments.finished_runs import document, read_finished, table
 
 CLASSES = ("anger", "joy", "sadness")
@@ -61,17 +61,27 @@ def test_the_table_has_the_differences_to_the_first_corrected_together(tmp_path)
     reports = read_finished(folders)
     columns, rows = table(reports)
     assert columns[0] == "run"
-    assert columns[5] == "WA against reference"
+    assert columns[5:] == [
+        "WA against reference",
+        "95 % interval",
+        "UA against reference",
+        "95 % interval",
+        "p",
+    ]
     assert len(columns) == len(rows[0])
     means = [reports[row[0]].weighted_accuracy.mean for row in rows]
     assert means == sorted(means, reverse=True)
-    found = {name: difference(reports[name], reports["reference"]).weighted for name in ("better", "alike")}
-    corrected = dict(zip(found, holm([estimate.p_value for estimate in found.values()]), strict=True))
+    found = {name: difference(reports[name], reports["reference"]) for name in ("better", "alike")}
+    p_values = holm([estimates.weighted.p_value for estimates in found.values()])
+    corrected = dict(zip(found, p_values, strict=True))
     cells = {row[0]: row[5:] for row in rows}
-    assert cells["reference"] == ["", "", ""]
-    for name, estimate in found.items():
-        assert cells[name][0] == signed(estimate.value)
-        assert cells[name][2] == f"{corrected[name]:.3f}"
+    assert cells["reference"] == [""] * 5
+    for name, both in found.items():
+        assert signed(both.weighted.value) != signed(both.unweighted.value)  # classes of unlike sizes
+        shown = [
+            (signed(each.value), percent_range(each.interval)) for each in (both.weighted, both.unweighted)
+        ]
+        assert cells[name] == [*shown[0], *shown[1], f"{corrected[name]:.3f}"]
     assert corrected["better"] < 0.05 < corrected["alike"]
 
 
@@ -79,7 +89,7 @@ def test_the_page_says_how_to_read_it_and_how_it_was_made(tmp_path):
     reports = read_finished([save(tmp_path / name, predictions(60)) for name in ("a", "b")])
     page = document(reports, *table(reports), "magtfnet compare-runs a b")
     assert "- tested: 80 predictions each; runs: 2" in page.markdown()
-    assert "of the difference to a, no less than" in page.markdown()
+    assert "of the difference in WA to a, no less than" in page.markdown()
     assert "magtfnet compare-runs a b" in page.html()
 
 

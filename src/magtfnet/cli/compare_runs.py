@@ -32,7 +32,9 @@ def compare_runs(
     columns, rows = table(reports)
     show_table(_narrow(columns), [_narrow(row) for row in rows])
     show(f"tested: {tested(reports)}")
-    show(f"p: of the difference to {next(iter(reports))}, corrected by Holm's method for the other rows")
+    show(
+        f"p: of the difference in WA to {next(iter(reports))}, corrected by Holm's method for the other rows"
+    )
     if out is None:
         return
     # where somebody keeps runs is not the page's to say

@@ -9,9 +9,9 @@ from magtfnet.evaluation.wording import percent_range, plus_minus, signed
 SCORE_COLUMNS = ("WA", "95 % interval", "UA", "95 % interval")
 
 
-def difference_columns(reference: str) -> tuple[str, str, str]:
+def difference_columns(reference: str) -> tuple[str, ...]:
     """Return the headings of ``difference_cells``."""
-    return f"WA against {reference}", "95 % interval", "p"
+    return f"WA against {reference}", "95 % interval", f"UA against {reference}", "95 % interval", "p"
 
 
 def how_to_read(reference: str, family: str) -> str:
@@ -19,9 +19,8 @@ def how_to_read(reference: str, family: str) -> str:
     return (
         "WA and UA in percent: mean ± standard deviation over runs. Intervals and differences are of all predictions "
         "together: a paired bootstrap over utterances and runs (the seeds of a fold as one), drawn in to the two-way "
-        "clustered standard error. p: "
-        f"two-sided, of the difference to {reference}, no less than the exact sign test's over utterances, corrected "
-        f"by Holm's method for {family}; the intervals are not corrected."
+        f"clustered standard error. p: two-sided, of the difference in WA to {reference}, no less than the exact sign "
+        f"test's over utterances, corrected by Holm's method for {family}; the intervals are not corrected."
     )
 
 
@@ -37,15 +36,20 @@ def score_cells(report: AggregateReport) -> list[str]:
 
 
 def difference_cells(reports: Mapping[str, AggregateReport], reference: str) -> dict[str, list[str]]:
-    """Return of each report how far its WA is from the reference's, the interval, and p by Holm's method."""
-    found: dict[str, Estimate] = {
-        name: difference(report, reports[reference]).weighted
-        for name, report in reports.items()
-        if name != reference
+    """Return how far each report's WA and UA are from the reference's, their intervals, and p.
+
+    p is of WA alone, by Holm's method: one question a row, asked before its answer is seen.
+    """
+    found = {
+        name: difference(report, reports[reference]) for name, report in reports.items() if name != reference
     }
-    corrected = holm([estimate.p_value for estimate in found.values()])
+    corrected = holm([each.weighted.p_value for each in found.values()])
     cells = {
-        name: [signed(estimate.value), percent_range(estimate.interval), f"{p_value:.3f}"]
-        for (name, estimate), p_value in zip(found.items(), corrected, strict=True)
+        name: [*_signed(each.weighted), *_signed(each.unweighted), f"{p_value:.3f}"]
+        for (name, each), p_value in zip(found.items(), corrected, strict=True)
     }
-    return {reference: ["", "", ""], **cells}
+    return {reference: [""] * len(difference_columns(reference)), **cells}
+
+
+def _signed(estimate: Estimate) -> tuple[str, str]:
+    return signed(estimate.value), percent_range(estimate.interval)
