@@ -4,6 +4,7 @@ import io
 import os
 import signal
 import struct
+import sys
 import tracemalloc
 from pathlib import Path
 
@@ -192,6 +193,22 @@ def test_a_stream_that_promises_more_than_memory(tmp_path):
         read_audio(path)
 
 
+def test_what_memory_does_not_hold_is_named(tmp_path, monkeypatch):
+    path = written(tmp_path / "x.wav", tone())
+
+    def refuse(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr(soundfile.SoundFile, "read", refuse)
+    with pytest.raises(TruncatedAudioError, match="8000 samples, more than memory holds; copy or cut it"):
+        read_audio(path)
+    with (
+        open_recording(path) as opened,
+        pytest.raises(TruncatedAudioError, match="8000 samples, more than memory holds; copy or cut it"),
+    ):
+        next(opened.blocks(opened.duration))
+
+
 def test_a_truncated_rf64(tmp_path):
     path = written(tmp_path / "x.wav", tone(), container="RF64")
     assert read_audio(path).num_samples == 8_000
@@ -251,8 +268,10 @@ def test_oddities(oddities):
     assert read_audio(oddities / "tess_YAF_neat_fear.wav").sample_rate == 24_414
 
 
-def test_a_name_says_nothing_of_what_is_in_it(tmp_path):
+@pytest.mark.parametrize("platform", [sys.platform, "win32"])
+def test_a_name_says_nothing_of_what_is_in_it(platform, tmp_path, monkeypatch):
     path = written(tmp_path / "call.raw", tone())
+    monkeypatch.setattr(sys, "platform", platform)
     assert read_audio(path).num_samples == 8000
     assert read_header(path) == (8000, 16_000, 1)
     with open_recording(path) as opened:

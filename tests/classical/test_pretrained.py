@@ -1,5 +1,7 @@
 """Pretrained encoders: what is read of a checkpoint, what is kept, what learns, and what is refused."""
 
+import importlib
+import json
 import re
 import shutil
 from pickle import UnpicklingError
@@ -8,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from magtfnet import ConfigError, Waveform, load_config, protocols
 from magtfnet.classical import create_classical
@@ -98,6 +100,9 @@ DAMAGES = {
     "an archive": lambda data: b"PK\3\4" + data,
     "header": lambda data: data.replace(b"(", b"@"),
     "size": lambda data: data.replace(b"(3, 16)", b"(9**9,)"),
+    "fewer": lambda data: data.replace(b"(3, 16)", b"(3, 1) "),
+    "numbers": lambda data: data.replace(b"<f4", b"<i4"),
+    "words": lambda data: data.replace(b"<f4", b"<S4"),
 }
 
 
@@ -239,6 +244,42 @@ def test_task_adaptation_moves_the_weights_without_labels(checkpoints, training)
     for name in ("encoder.layers.0.attention.k_proj.weight", "feature_extractor.conv_layers.1.conv.weight"):
         moved = adapted.encoder.network.state_dict()[name] - plain.encoder.network.state_dict()[name]
         assert moved.abs().max() > 1e-3
+
+
+def test_task_adaptation_needs_masks_and_gives_them(checkpoints, training, tmp_path, monkeypatch):
+    options = {"pretraining_epochs": 1, "epochs": 1}
+    for name, changes in {"never": {"mask_time_prob": 0.0}, "off": {"apply_spec_augment": False}}.items():
+        folder = shutil.copytree(checkpoints("wav2vec2"), tmp_path / name)
+        described = json.loads((folder / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps({**described, "mask_feature_prob": 0.0, **changes}))
+    with pytest.raises(ConfigError, match="needs a checkpoint that knows masks, found mask_time_prob and"):
+        create_classical("wav2vec2_task_adapted", weights=str(tmp_path / "never"), **options)
+    masked = []
+    modeling = importlib.import_module("transformers.models.wav2vec2.modeling_wav2vec2")
+    hide = modeling.Wav2Vec2Model._mask_hidden_states
+
+    def watched(self, hidden, *rest, **named):
+        before = hidden.clone()
+        hidden = hide(self, hidden, *rest, **named)
+        masked.append(not torch.equal(before, hidden))
+        return hidden
+
+    monkeypatch.setattr(modeling.Wav2Vec2Model, "_mask_hidden_states", watched)
+    system = create_classical("wav2vec2_task_adapted", weights=str(tmp_path / "off"), **options)
+    system.fit(training, training, 3, 0)
+    assert masked[0]
+
+
+def test_a_checkpoint_in_half_precision_is_heard_in_full(checkpoints, training, tmp_path):
+    folder = shutil.copytree(checkpoints("whisper"), tmp_path / "half")
+    described = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**described, "dtype": "float16"}))
+    halves = {name: value.half() for name, value in load_file(folder / "model.safetensors").items()}
+    save_file(halves, folder / "model.safetensors", {"format": "pt"})
+    layers = load_encoder(str(folder), download=False).eval()(training.store.waveform(training.recordings[0]))
+    assert layers.dtype == torch.float32
+    whole = load_encoder(str(checkpoints("whisper")), download=False).eval()
+    assert torch.allclose(layers, whole(training.store.waveform(training.recordings[0])), atol=1e-2)
 
 
 def test_masks_and_negatives_are_what_they_should_be():

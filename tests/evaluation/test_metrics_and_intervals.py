@@ -10,7 +10,7 @@ from magtfnet.evaluation import AggregateReport, EvaluationReport, ScoredUtteran
 from magtfnet.evaluation.aggregate import Spread
 from magtfnet.evaluation.intervals import bootstrap, student, wilson
 from magtfnet.evaluation.metrics import confusion_matrix, per_class, unweighted_accuracy, weighted_accuracy
-from magtfnet.evaluation.page import report_page
+from magtfnet.evaluation.page import notes, report_page
 
 # truth:     a a a a b b c
 # predicted: a a a b b a c
@@ -161,9 +161,19 @@ def test_page_shows_every_number_and_escapes_names():
     assert 'href="http' not in page
 
 
+def test_a_sample_that_knows_no_other_answer_is_no_certainty():
+    ids = [str(i) for i in range(60)]
+    found = bootstrap([0] * 40 + [1] * 20, [0] * 60, ids, 2)  # all are said to be of class 0
+    assert found["WA"] != pytest.approx(wilson(40, 60))
+    assert found["UA"] == pytest.approx(np.mean([wilson(40, 40), wilson(0, 20)], axis=0))
+    of_speakers = bootstrap([0] * 40 + [1] * 20, [0] * 40 + [1] * 20, ["x", "y", "z"] * 20, 2)
+    assert of_speakers["WA"] == of_speakers["UA"] == pytest.approx(wilson(3, 3))
+
+
 def test_a_page_says_that_few_speakers_say_little_of_others():
     assert "2 speakers say little of others" in report_page("t", {}, {"x": make_report()})
     assert "say little of others" not in report_page("t", {}, {"x": make_report(speakers=False)})
+    assert not any("say little of others" in note for note in notes(AggregateReport({"x": make_report()})))
 
 
 def test_page_of_several_runs_says_what_was_tested_twice():

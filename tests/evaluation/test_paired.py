@@ -112,6 +112,14 @@ def test_all_right_is_no_certainty(right, at):
     )
 
 
+def test_ua_of_classes_that_are_all_right_or_all_wrong_is_no_certainty():
+    right = [1] * 40 + [0] * 14
+    found = scores(report({"a": right, "b": right}, ["anger"] * 40 + ["neutral"] * 14))
+    assert found.unweighted.value == pytest.approx(0.5)
+    assert found.unweighted.interval == pytest.approx(np.mean([wilson(40, 40), wilson(0, 14)], axis=0))
+    assert found.weighted.interval != pytest.approx(wilson(40, 54))
+
+
 def test_an_interval_has_a_width_where_no_draw_differs():
     runs = {}
     for fold in "ab":

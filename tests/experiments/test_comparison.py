@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -102,6 +103,17 @@ def test_pretrained_systems_are_compared_with_their_weights(synthetic, tmp_path,
     ).systems
     assert [system.name for system in found] == [REFERENCE, "wav2vec2_frozen"]
     assert found[1].num_bytes == 4 * found[1].parameters
+
+
+def test_weights_that_finished_systems_had_may_be_gone(synthetic, tmp_path, feature_cache, checkpoints):
+    folder = shutil.copytree(checkpoints("wav2vec2"), tmp_path / "weights")
+    options = {"weights": {"wav2vec2_frozen": folder}, "cache": feature_cache, "jobs": 1}
+    found = compare(synthetic, [], tmp_path / "out", CONFIG, fold=0, **options).systems
+    shutil.rmtree(folder)
+    again = compare(synthetic, [], tmp_path / "out", CONFIG, fold=0, resume=True, **options).systems
+    assert [system.report.to_dict() for system in again] == [system.report.to_dict() for system in found]
+    with pytest.raises(ConfigError, match=f"weights of wav2vec2_frozen: '{folder}' is no folder"):
+        compare(synthetic, [], tmp_path / "out", CONFIG, fold=1, resume=True, **options)
 
 
 def test_a_recipe_brings_its_own_features_to_the_same_folds(synthetic, tmp_path, feature_cache):
@@ -235,10 +247,14 @@ def test_a_classical_system_that_diverges_is_left_out_too(synthetic, tmp_path, f
     assert not list(out.glob("dnn_elm/*"))
 
 
-def test_copies_are_for_those_that_learn_from_them(synthetic, tmp_path, feature_cache):
+def test_copies_are_for_those_that_learn_from_them(synthetic, tmp_path, feature_cache, monkeypatch):
     copies = CONFIG.training.model_copy(update={"copies": ("noise",)})
     config, out = CONFIG.model_copy(update={"training": copies}), tmp_path / "out"
-    compare(synthetic, ["functionals_gbm"], out, config, fold=0, cache=feature_cache, jobs=1)
+    options = {"fold": 0, "cache": feature_cache, "jobs": 1}
+    compare(synthetic, ["functionals_gbm"], out, config, **options)
+    with monkeypatch.context() as patched:  # finished, it is not made again
+        patched.delattr(preparation, "create_classical")
+        compare(synthetic, ["functionals_gbm"], out, config, resume=True, **options)
     for name, expected in ((REFERENCE, ("noise",)), ("functionals_gbm", ())):
         assert load_config(out / name / "fold_00_seed_0" / "config.toml").training.copies == expected
     alone = load_config(None, ["model.name=dnn_elm", 'training.copies=["noise"]'])

@@ -14,6 +14,7 @@ from magtfnet.audio.containers import FileBytes
 from magtfnet.audio.io import (
     MIN_DURATION,
     UNKNOWN_LENGTH,
+    more_than_memory_holds,
     named_error,
     open_sound,
     readable,
@@ -78,6 +79,8 @@ class OpenRecording:
             samples = self.source.read(size, dtype="float32", always_2d=True)
         except soundfile.LibsndfileError as error:
             raise named_error(error, self.name) from error
+        except MemoryError as error:
+            raise more_than_memory_holds(self.name, self.num_samples) from error
         if len(samples) < size:
             raise TruncatedAudioError(
                 self.name,

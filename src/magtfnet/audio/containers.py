@@ -7,13 +7,39 @@ nothing.
 
 import struct
 from errno import EIO
-from io import SEEK_END
-from typing import BinaryIO, overload
+from io import SEEK_END, SEEK_SET, RawIOBase
+from typing import Any, BinaryIO, overload
 
 MOST_CHUNKS = 10_000
 """Before the samples; zeros behind a header, as a recorder leaves that loses its power, are one chunk after another."""
 PLACEHOLDER = 0x7FFF_0000
 """From this size on, a chunk of unknown length: writers to pipes put 2^31 - 1, 2^32 - 1 or just below."""
+
+
+class Nameless(RawIOBase):
+    """An open file without its name, by which soundfile would judge what it holds.
+
+    Args:
+        file: open for reading.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__()
+        self._file = file
+
+    def readinto(self, buffer: Any) -> int:
+        """See ``RawIOBase``."""
+        data = self._file.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def seek(self, offset: int, whence: int = SEEK_SET) -> int:
+        """See ``RawIOBase``."""
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        """See ``RawIOBase``."""
+        return self._file.tell()
 
 
 class FileBytes:

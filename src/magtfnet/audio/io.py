@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from magtfnet.audio.containers import Bytes, FileBytes, missing_bytes
+from magtfnet.audio.containers import Bytes, FileBytes, Nameless, missing_bytes
 from magtfnet.audio.waveform import Waveform
 from magtfnet.errors import (
     AudioError,
@@ -88,7 +88,7 @@ def open_sound(file: BinaryIO, source: Path | str) -> soundfile.SoundFile:
     reads by itself: an interrupt that arrives while Python reads for it is lost, and the recording looks cut.
 
     Args:
-        file: open for reading; it may be closed afterwards, and where it stood is lost.
+        file: open for reading, until the recording is closed; where it stood is lost.
         source: only named in errors.
 
     Raises:
@@ -98,7 +98,7 @@ def open_sound(file: BinaryIO, source: Path | str) -> soundfile.SoundFile:
     file.seek(0)
     try:
         if sys.platform == "win32":  # its libraries do not share the numbers of open files
-            return soundfile.SoundFile(io.BytesIO(file.read()))
+            return soundfile.SoundFile(Nameless(file))
         descriptor = os.dup(file.fileno())
         os.lseek(descriptor, 0, os.SEEK_SET)  # Python may have read ahead of where it is
         return soundfile.SoundFile(descriptor, closefd=True)
@@ -201,9 +201,7 @@ def _read_part(file: soundfile.SoundFile, source: Path, start: float | None, end
     try:
         samples = file.read(last - first, dtype="float32", always_2d=True)
     except MemoryError as error:
-        raise TruncatedAudioError(
-            source, f"its header promises {file.frames} samples, more than memory holds", "copy or cut it"
-        ) from error
+        raise more_than_memory_holds(source, file.frames) from error
     if samples.shape[0] < last - first:
         raise TruncatedAudioError(
             source,
@@ -211,6 +209,13 @@ def _read_part(file: soundfile.SoundFile, source: Path, start: float | None, end
             "copy it again",
         )
     return np.ascontiguousarray(samples.T if samples.shape[1] > 1 else samples[:, 0])
+
+
+def more_than_memory_holds(source: Path | str, frames: int) -> TruncatedAudioError:
+    """Return the error of a recording whose header promises so many samples in each channel."""
+    return TruncatedAudioError(
+        source, f"its header promises {frames} samples, more than memory holds", "copy or cut it"
+    )
 
 
 def _bounds(

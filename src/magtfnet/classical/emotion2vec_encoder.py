@@ -108,7 +108,9 @@ def _from_hub(weights: str, download: bool) -> Path:
     name = f"emotion2vec/{Path(weights).name}"
     try:
         folder = Path(snapshot_download(name, allow_patterns=list(FILES), local_files_only=not download))
-    except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+    except HFValidationError as error:
+        raise ConfigError(f"model.weights = '{weights}' can be no name on the hub ({error})") from error
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise ConfigError(where_to_get(name, error, download=download)) from error
     if not _files_in(folder):
         raise ConfigError(

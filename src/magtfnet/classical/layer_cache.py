@@ -17,7 +17,7 @@ from magtfnet.features import FeatureStore
 from magtfnet.features.store import Recording, short_name
 from magtfnet.writing import whole_file
 
-DAMAGED = (ValueError, EOFError, TokenError, SyntaxError, MemoryError)
+DAMAGED = (ValueError, EOFError, TokenError, SyntaxError, MemoryError, TypeError)
 """What NumPy raises for a damaged file, which is no reason to stop: what it held is computed anew."""
 
 
@@ -56,7 +56,9 @@ class LayerCache:
         self.folder.mkdir(parents=True, exist_ok=True)
         file = self.folder / f"{self.store.content_key(recording)}{ending}.npy"
         with suppress(FileNotFoundError, *DAMAGED), file.open("rb") as opened:
-            return torch.from_numpy(np.lib.format.read_array(opened, allow_pickle=False))
+            kept = np.lib.format.read_array(opened, allow_pickle=False)
+            if kept.dtype == np.float32 and not opened.read(1):
+                return torch.from_numpy(kept)
         found = compute(self.store.waveform(recording)).cpu()
         with whole_file(file) as temporary, temporary.open("wb") as opened:
             np.save(opened, found.numpy(), allow_pickle=False)

@@ -27,11 +27,16 @@ def refuse_other_encoders(encoder: PretrainedEncoder) -> None:
     """Refuse what was not pretrained by this task.
 
     Raises:
-        ConfigError: another kind of encoder.
+        ConfigError: another kind of encoder, or one that learnt without masks.
     """
     if encoder.kind != "wav2vec2":
         raise ConfigError(
             f"model.mode = 'task_adapted' is for wav2vec2, found {encoder.kind}; take 'fine_tuned' or 'frozen'"
+        )
+    if not hasattr(encoder.network, "masked_spec_embed"):
+        raise ConfigError(
+            "model.mode = 'task_adapted' needs a checkpoint that knows masks, found mask_time_prob and "
+            "mask_feature_prob 0 in its config.json; take 'fine_tuned' or 'frozen'"
         )
 
 
@@ -56,7 +61,8 @@ def go_on_pretraining(
     """
     from transformers import Wav2Vec2ForPreTraining
 
-    task = Wav2Vec2ForPreTraining.from_pretrained(weights, local_files_only=True).train()
+    task = Wav2Vec2ForPreTraining.from_pretrained(weights, local_files_only=True, dtype=torch.float32).train()
+    task.config.apply_spec_augment = True  # else transformers passes over the masks that it is given
     task.config.mask_feature_prob = 0.0  # such masks would come from NumPy's global generator
     optimizer = torch.optim.Adam(task.parameters(), lr=learning_rate)
     generator = np.random.default_rng(seed)

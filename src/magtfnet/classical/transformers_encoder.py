@@ -45,8 +45,13 @@ class TransformersEncoder(PretrainedEncoder):
         transformers = _transformers()
         options = {"local_files_only": not download, "trust_remote_code": False}
         try:
-            found, told = transformers.AutoModel.from_pretrained(weights, output_loading_info=True, **options)
+            # float32 also where the checkpoint has half of it, as Whisper's large ones have
+            found, told = transformers.AutoModel.from_pretrained(
+                weights, output_loading_info=True, dtype=torch.float32, **options
+            )
             prepare = transformers.AutoFeatureExtractor.from_pretrained(weights, **options)
+        except (MemoryError, ImportError):  # say nothing of the checkpoint
+            raise
         except Exception as error:  # whatever others' code makes of files that anybody wrote
             raise ConfigError(where_to_get(weights, error, download=download)) from error
         kind = found.config.model_type

@@ -27,8 +27,12 @@ def show(text: str) -> None:
 
 
 def show_json(values: object) -> None:
-    """Write data as JSON to stdout, readable but for what a terminal obeys, which JSON can say otherwise."""
-    text = json.dumps(values, indent=2, ensure_ascii=False)
+    """Write data as JSON to stdout, readable but for what a terminal obeys, which JSON can say otherwise.
+
+    So is what an encoding may lack that is not UTF-8, which JSON is in.
+    """
+    is_utf8 = (sys.stdout.encoding or "").lower() in ("utf-8", "utf8")
+    text = json.dumps(values, indent=2, ensure_ascii=not is_utf8)
     sys.stdout.write(text.translate({code: f"\\u{code:04x}" for code in WITHIN_LINES}) + "\n")
 
 
@@ -45,7 +49,9 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if number == 0 else "right", overflow="fold")
+        table.add_column(
+            column.translate(WITHIN_LINES), justify="left" if number == 0 else "right", overflow="fold"
+        )
     for row in rows:
         table.add_row(*(cell.translate(WITHIN_LINES) for cell in row))
     # a file has no width: what reads it shall find each row on lines that were not folded

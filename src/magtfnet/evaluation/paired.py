@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from magtfnet.evaluation.aggregate import AggregateReport
-from magtfnet.evaluation.intervals import Interval, wilson
+from magtfnet.evaluation.intervals import Interval, widened, wilson_of_classes
 
 RESAMPLES = 2000
 WEIGHTS_AT_ONCE = 4_000_000
@@ -56,23 +56,17 @@ class Estimates:
 def scores(report: AggregateReport) -> Estimates:
     """Return WA and UA over all predictions of all runs; their p-values say nothing.
 
-    Where all are right or all are wrong, so is every draw. There, and wherever no draw says otherwise, the intervals
-    are Wilson's: of all utterances, and the mean over the classes of theirs.
+    Where all are right or all are wrong, so is every draw; UA is alike in all of them where that is so of each class.
+    There, and wherever no draw says otherwise, the intervals are Wilson's: of all utterances, and the mean over the
+    classes of theirs.
     """
     table = _Table(report)
     found = table.estimates(table.right, (0.0, 1.0))
-    value, interval = found.weighted.value, found.weighted.interval
-    if interval is None or interval[1] - interval[0] > 1e-9:
-        return found
     counts = table.class_of.sum(axis=0)
-    of_classes = np.mean([wilson(round(value * count), int(count)) for count in counts], axis=0)
-    of_all = wilson(round(value * counts.sum()), int(counts.sum()))
-    return Estimates(
-        *(
-            replace(estimate, interval=(min(value, float(low)), max(value, float(high))))  # rounding aside
-            for estimate, (low, high) in ((found.weighted, of_all), (found.unweighted, of_classes))
-        )
-    )
+    recalls = (table.right @ table.class_of).sum(axis=0) / (table.tested @ table.class_of).sum(axis=0)
+    of_all = wilson_of_classes([found.weighted.value], [int(counts.sum())])
+    of_classes = wilson_of_classes(recalls.tolist(), counts.astype(int).tolist())
+    return Estimates(_widened(found.weighted, of_all), _widened(found.unweighted, of_classes))
 
 
 def difference(ours: AggregateReport, reference: AggregateReport) -> Estimates:
@@ -167,6 +161,12 @@ class _Table:
             [_quotient(hits.sum(axis=1), seen.sum(axis=1)), _quotient(np.nansum(recalls, axis=1), there)],
             axis=1,
         )
+
+
+def _widened(estimate: Estimate, wilsons: Interval) -> Estimate:
+    if estimate.interval is None:
+        return estimate
+    return replace(estimate, interval=widened(estimate.interval, estimate.value, wilsons))
 
 
 def _clustered(influence: Floats) -> float:

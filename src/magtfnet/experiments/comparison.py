@@ -14,7 +14,7 @@ from magtfnet.corpora.duplicates import find_duplicates
 from magtfnet.errors import ConfigError
 from magtfnet.evaluation import AggregateReport
 from magtfnet.experiments.cross_validation import plan
-from magtfnet.experiments.preparation import check_settings, prepare_training, with_system
+from magtfnet.experiments.preparation import check_settings, make_features, with_system
 from magtfnet.experiments.run_directory import RunDirectory
 from magtfnet.experiments.training_run import TrainedRun
 from magtfnet.experiments.trainings import (
@@ -140,11 +140,11 @@ def compare(
     directory.refuse_if_there(resume=resume)
     begun = [name for name in configs if any((out / name).glob("*/metrics.json"))]
     for name in (name for name in configs if name not in begun):
-        check_settings(configs[name], len(corpus.labels))
+        _check(name, configs[name], weights or {}, corpus)
     runs = plan(corpus, config, [seed], fold, duplicates=find_duplicates(corpus))
     for name in begun:  # one that is finished needs no weights and no library any more
         if not all(RunDirectory(out / name / run.name).complete for run in runs):
-            check_settings(configs[name], len(corpus.labels))
+            _check(name, configs[name], weights or {}, corpus)
     stores = _stores(corpus, configs.values(), cache, announce)
     facts = {
         "kind": "comparison",
@@ -186,11 +186,9 @@ def _experiments(
             raise ConfigError(
                 f"two recipes of {name}, whose runs would lie in one folder; compare them one by one"
             )
-    for name, folder in weights.items():
+    for name in weights:
         if name not in NEED_WEIGHTS:
             raise ConfigError(f"'{name}' takes no weights, expected one of {', '.join(NEED_WEIGHTS)}")
-        if not folder.is_dir():
-            raise ConfigError(f"weights of {name}: '{folder}' is no folder; name the folder of a checkpoint")
     given = {name: {"weights": str(folder)} for name, folder in weights.items()}
     configs = {name: _of(name, config, given.get(name, {})) for name in (REFERENCE, *systems, *given)}
     for recipe in recipes:
@@ -201,6 +199,14 @@ def _experiments(
             )
         configs[name] = _on_the_same_folds(recipe, config)
     return configs
+
+
+def _check(name: str, config: ExperimentConfig, weights: Mapping[str, Path], corpus: Corpus) -> None:
+    """See ``check_settings``; weights of a system that are given are a folder, not a name on the hub."""
+    folder = weights.get(name)
+    if folder is not None and not folder.is_dir():
+        raise ConfigError(f"weights of {name}: '{folder}' is no folder; name the folder of a checkpoint")
+    check_settings(config, len(corpus.labels))
 
 
 def _of(name: str, config: ExperimentConfig, given: Mapping[str, str]) -> ExperimentConfig:
@@ -222,7 +228,7 @@ def _stores(
     stores: dict[object, FeatureStore] = {}
     for config in configs:
         if _inputs(config) not in stores:
-            features = prepare_training(corpus, corpus, config, cache=cache, progress=announce.progress)
+            features = make_features(corpus, config, cache=cache, progress=announce.progress)
             stores[_inputs(config)] = features
     return stores
 

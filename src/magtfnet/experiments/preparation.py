@@ -37,6 +37,21 @@ def prepare_training(
         AudioError: a recording that cannot be used.
     """
     check_settings(config, len(corpus.labels))
+    return make_features(utterances, config, cache=cache, progress=progress)
+
+
+def make_features(
+    utterances: Iterable[Utterance],
+    config: ExperimentConfig,
+    *,
+    cache: Path | None = None,
+    progress: Progress = silent,
+) -> FeatureStore:
+    """Return the features of utterances, and of the copies that the configuration asks for.
+
+    Raises:
+        AudioError: a recording that cannot be used.
+    """
     store = FeatureStore(cache or default_cache(), config.audio, config.features)
     plain = [recording_of(utterance) for utterance in utterances]
     copies = [replace(recording, change=change) for change in config.training.copies for recording in plain]
