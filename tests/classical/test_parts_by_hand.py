@@ -68,6 +68,15 @@ def test_the_machine_solves_ridge_regression():
     assert machine.scores(vectors).shape == (30, 3)
 
 
+def test_a_number_that_never_varied_in_training_decides_nothing():
+    generator = np.random.default_rng(0)
+    vectors, targets = generator.normal(size=(30, 4)), np.eye(3)[generator.integers(3, size=30)]
+    vectors[:, 2] = 0.0
+    machine = ExtremeLearningMachine(8, 0.5, seed=1).fit(vectors, targets)
+    moved = vectors + np.array([0, 0, 0.01, 0])
+    np.testing.assert_allclose(machine.scores(moved), machine.scores(vectors), atol=0.02)
+
+
 @pytest.fixture
 def utterances(generator):
     """Two utterances of 5 and 3 frames, and what the frame network makes of them."""

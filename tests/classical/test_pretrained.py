@@ -18,7 +18,7 @@ from magtfnet.classical.encoder import RATE, PretrainedEncoder
 from magtfnet.classical.encoders import load_encoder
 from magtfnet.classical.latent_masking import LatentMasking, spans
 from magtfnet.classical.layer_cache import LayerCache
-from magtfnet.classical.masked_prediction import SPAN, masked_frames, others
+from magtfnet.classical.masked_prediction import SPAN, go_on_pretraining, masked_frames, others
 from magtfnet.classical.pretrained import rarity
 from magtfnet.classical.weights_at_hand import where_to_get
 from magtfnet.config import AudioConfig, FeatureConfig
@@ -186,6 +186,15 @@ def test_fine_tuning_changes_the_transformer_and_nothing_below(kind, checkpoints
     assert any("layers.1." in name for name in changed)
     assert not any(taught), "no gradient goes below the Transformer"
     assert not any(name.startswith((*BELOW[kind], "masked_spec_embed")) for name in changed)
+
+
+def test_every_training_begins_afresh(checkpoints, training):
+    options = {"weights": str(checkpoints("wav2vec2")), "epochs": 1, "learning_rate": 0.01}
+    once, again = (create_classical("wav2vec2", **options) for _ in range(2))
+    once.fit(training, training, 3, 0)
+    again.fit(training, training, 3, 1)
+    again.fit(training, training, 3, 0)
+    assert np.array_equal(once.predict_proba(training), again.predict_proba(training))
 
 
 @pytest.mark.parametrize("kind", ["wav2vec2", "hubert", "wavlm", "whisper"])
@@ -430,9 +439,36 @@ def test_weights_are_digested_once(checkpoints, training, monkeypatch):
 
 
 def test_another_rate_is_refused(checkpoints):
-    encoder = load_encoder(str(checkpoints("wav2vec2")), download=False)
+    weights = str(checkpoints("wav2vec2"))
+    encoder = load_encoder(weights, download=False)
+    slow = Waveform(np.zeros(8000, np.float32), 8000)
+    known = encoder.fingerprint()
     with pytest.raises(ConfigError, match=r"audio.sample_rate = 8000: these encoders know 16000 Hz; set it"):
-        encoder(Waveform(np.zeros(8000, np.float32), 8000))
+        encoder(slow)
+    with pytest.raises(ConfigError, match=r"audio.sample_rate = 8000: these encoders know 16000 Hz; set it"):
+        go_on_pretraining(weights, encoder, [speech(1.0), slow], epochs=1, learning_rate=1e-3, seed=0)
+    assert encoder.fingerprint() == known
+
+
+def test_layers_are_of_what_is_computed_with_the_weights(checkpoints, tmp_path):
+    folder = shutil.copytree(checkpoints("wav2vec2"), tmp_path / "other")
+    same = load_encoder(str(folder), download=False).fingerprint()
+    assert same == load_encoder(str(checkpoints("wav2vec2")), download=False).fingerprint()
+    described = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**described, "num_attention_heads": 4}))
+    assert load_encoder(str(folder), download=False).fingerprint() != same
+
+
+def test_no_layer_is_left_out_at_random(checkpoints, tmp_path):
+    folder = shutil.copytree(checkpoints("whisper"), tmp_path / "dropping")
+    described = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**described, "encoder_layerdrop": 1.0}))
+    dropping = load_encoder(str(folder), download=False).train()
+    whole = load_encoder(str(checkpoints("whisper")), download=False).train()
+    for encoder in (dropping, whole):
+        encoder.config.dropout = encoder.network.dropout = 0.0
+    with torch.no_grad():
+        torch.testing.assert_close(dropping.frames(speech(1.0)), whole.frames(speech(1.0)))
 
 
 def test_dual_tbnet_gets_the_encoders_frames_at_the_pace_of_ours(checkpoints, training):
@@ -463,6 +499,14 @@ def test_dual_tbnet_names_its_cache_once_and_refuses_sizes_before_any_work(
     assert len(counted) == 1
     with pytest.raises(ConfigError, match=r"d_model 30 must be even and a multiple of num_heads 4"):
         create_classical("dual_tbnet_self_supervised", d_model=30, **options)
+
+
+def test_dual_tbnet_holds_no_more_frames_than_a_batch_has(checkpoints, training):
+    options = {"weights": str(checkpoints("wav2vec2")), "d_model": 8, "ffn_dim": 8}
+    system = create_classical("dual_tbnet_self_supervised", batch_size=3, **options)
+    pieces = list(system._in_order(training))
+    assert max(map(len, pieces)) == 3
+    assert [i for piece in pieces for i in piece] == [i for piece in training.in_order() for i in piece]
 
 
 def test_frames_are_computed_once_and_kept_apart_from_layers(checkpoints, training, monkeypatch):

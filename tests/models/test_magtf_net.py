@@ -76,6 +76,8 @@ def test_variants_are_what_they_say():
             {"kernel_sizes": (3, 4)},
             r"model.kernel_sizes = \(3, 4\): a kernel spans an odd number of frames, found 4",
         ),
+        ({"cnn_channels": (16, 0)}, r"model.cnn_channels\S* = 0: input should be greater than or equal to 1"),
+        ({"kernel_sizes": (99_999,)}, r"model.kernel_sizes\S* = 99999: input should be less than or equal"),
         ({"dropout": 1.5}, r"configuration model.dropout = 1.5: input should be less than 1"),
         ({"num_nodes": 200}, "num_nodes must lie between 1 and d_model 128, found 200"),
         ({"num_heads": 3}, "d_model 128 must be a multiple of num_heads 3"),

@@ -138,6 +138,21 @@ def test_a_class_without_utterances_is_never_told():
     weight, bias = linear_discriminant(vectors, classes, FisherDiscriminantConfig(num_classes=3))
     assert bias[1] == ABSENT
     assert set((vectors @ weight.T + bias).argmax(axis=1)) == {0, 2}
+    assert set((1e6 * vectors @ weight.T + bias).argmax(axis=1)) <= {0, 2}
+
+
+def test_one_utterance_a_class_is_enough():
+    vectors = np.array([[0.0, 0, 1], [3, 0, 1], [0, 2, 1]])
+    weight, bias = linear_discriminant(vectors, np.arange(3), FisherDiscriminantConfig(num_classes=3))
+    assert (vectors @ weight.T + bias).argmax(axis=1).tolist() == [0, 1, 2]
+
+
+def test_the_temperature_is_that_of_the_classes_that_are_there():
+    generator = np.random.default_rng(0)
+    logits = 2 * generator.normal(size=(60, 3))
+    classes = generator.integers(3, size=60)
+    with_another = np.insert(logits, 1, ABSENT, axis=1)
+    assert temperature(with_another, classes + (classes > 0)) == pytest.approx(temperature(logits, classes))
 
 
 @pytest.mark.parametrize("factor", [0.5, 3.0])

@@ -4,7 +4,7 @@ import pytest
 import torch
 from tiny_model import TINY
 
-from magtfnet import DivergenceError, RunDirectoryError, load_config, protocols
+from magtfnet import DivergenceError, RunDirectoryError, StorageError, load_config, protocols
 from magtfnet.experiments.preparation import prepare_training
 from magtfnet.experiments.scoring import recording_of
 from magtfnet.recognizer.bundle import build
@@ -168,6 +168,21 @@ def test_damaged_checkpoints_are_named(parts, tmp_path, content):
         RunDirectoryError, match=r"c\.pt: damaged checkpoint; remove it to start this run again"
     ):
         run(parts, "training.epochs=1", checkpoint=path)
+
+
+def test_a_checkpoint_that_cannot_be_read_is_not_called_damaged(tmp_path, monkeypatch):
+    def broken(error):
+        def load(*_, **__):
+            raise error
+
+        return load
+
+    monkeypatch.setattr(torch, "load", broken(PermissionError(13, "Permission denied")))
+    with pytest.raises(StorageError, match=r"c\.pt: Permission denied; check the permissions and the disk"):
+        load_checkpoint(tmp_path / "c.pt")
+    monkeypatch.setattr(torch, "load", broken(MemoryError()))
+    with pytest.raises(MemoryError):
+        load_checkpoint(tmp_path / "c.pt")
 
 
 def test_a_checkpoint_never_runs_code(tmp_path):

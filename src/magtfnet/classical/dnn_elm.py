@@ -25,6 +25,9 @@ from magtfnet.classical.protocol import ClassicalSystem, Floats, best_of, regist
 from magtfnet.config import validated
 from magtfnet.training.batches import TrainingData
 
+CONSTANT = 1e-9
+"""A number that varies less in training is only centred: dividing would blow up what tells nothing."""
+
 CONFIDENT = 0.2
 """The fourth statistic of Han et al.: the share of frames whose probability of a class lies above."""
 SHARPNESS = 5.0
@@ -62,7 +65,8 @@ class ExtremeLearningMachine:
         """Solve for the output weights; vectors (N, F), one-hot targets (N, K)."""
         generator = np.random.default_rng(self.seed)
         features = vectors.shape[1]
-        self.mean, self.deviation = vectors.mean(axis=0), np.maximum(vectors.std(axis=0), 1e-9)
+        self.mean, spread = vectors.mean(axis=0), vectors.std(axis=0)
+        self.deviation = np.where(spread > CONSTANT, spread, 1.0)
         self.weights = generator.normal(size=(features, self.units)) / np.sqrt(features)
         self.biases = generator.normal(size=self.units)
         hidden = self._hidden(vectors)

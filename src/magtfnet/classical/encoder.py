@@ -4,6 +4,7 @@ Utterances go through one at a time: no padding, no mask, and the memory of one.
 """
 
 import hashlib
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -18,8 +19,15 @@ from magtfnet.classical.latent_masking import LatentMasking
 from magtfnet.errors import ConfigError
 
 RATE = 16_000
+VERSION = 1
+"""Of what is made of a recording here; a change of the code that changes that raises it."""
 SHORTEST = 640
 """Samples that the convolutions of every encoder here can make a frame of; shorter recordings are filled up."""
+
+
+def another_rate(sample_rate: int) -> ConfigError:
+    """Return the error of recordings that were prepared at another rate than encoders know."""
+    return ConfigError(f"audio.sample_rate = {sample_rate}: these encoders know {RATE} Hz; set it")
 
 
 class PretrainedEncoder(nn.Module, ABC):
@@ -52,6 +60,11 @@ class PretrainedEncoder(nn.Module, ABC):
     @abstractmethod
     def preparation(self) -> str:
         """What is done to samples first, in words that change with it."""
+
+    @property
+    def architecture(self) -> str:
+        """What is computed with the weights, in words that change with it."""
+        return self.kind
 
     def freeze_below_transformer(self) -> None:
         """Keep what makes frames of the waveform as it is, as vanilla fine-tuning does."""
@@ -90,17 +103,16 @@ class PretrainedEncoder(nn.Module, ABC):
     def _layers(self, waveform: Waveform, layers_of: Callable[[Any], Tensor]) -> Iterator[Tensor]:
         """Yield what ``layers_of`` takes of the network's outputs, the real frames of a piece each, (layers, T, D)."""
         if waveform.sample_rate != RATE:
-            raise ConfigError(
-                f"audio.sample_rate = {waveform.sample_rate}: these encoders know 16000 Hz; set it"
-            )
+            raise another_rate(waveform.sample_rate)
         samples = waveform.samples.ravel()
         samples = np.pad(samples, (0, max(0, SHORTEST - len(samples))))
         for piece, frames in self.pieces(samples):
             yield layers_of(self.outputs(self.inputs(piece)))[:, :frames]
 
     def fingerprint(self) -> str:
-        """Return a digest of all weights and of what is done to samples first, by which what they make can be kept."""
-        digest = hashlib.blake2b(self.preparation.encode(), digest_size=16)
+        """Return a digest of all that an output depends on, by which it can be kept."""
+        described = json.dumps([VERSION, self.architecture, self.preparation])
+        digest = hashlib.blake2b(described.encode(), digest_size=16)
         for name, value in sorted(self.network.state_dict().items()):
             digest.update(name.encode())
             digest.update(value.detach().cpu().contiguous().numpy().tobytes())

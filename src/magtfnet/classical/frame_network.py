@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal, cast
+from typing import Annotated, Literal, cast
 
 import torch
 from pydantic import Field
@@ -22,6 +22,8 @@ from magtfnet.errors import DivergenceError
 from magtfnet.training.batches import TrainingData
 from magtfnet.training.seeding import seeded
 
+CONSTANT = 1e-6
+"""A feature that varies less in training is only centred: dividing would blow up what tells nothing."""
 BATCH = {"frames": 512, "utterances": 16}
 
 
@@ -31,7 +33,7 @@ class FrameNetworkConfig(Settings):
     learns_from: Literal["frames", "utterances"] = "frames"
     context: int = Field(12, ge=0)
     step: int = Field(4, ge=1)  # every so many frames one is learnt from; neighbours say nearly the same
-    layers: tuple[int, ...] = Field((256, 256, 128), min_length=1)
+    layers: tuple[Annotated[int, Field(ge=1)], ...] = Field((256, 256, 128), min_length=1)
     dropout: float = Field(0.3, ge=0, lt=1)
     learning_rate: float = Field(1e-3, gt=0)
     epochs: int = Field(15, ge=1)
@@ -129,7 +131,8 @@ class FrameNetwork:
 
     def _standardise(self, data: TrainingData) -> None:
         real = torch.cat([f[i, :n] for _, f, lengths in pieces(data) for i, n in enumerate(lengths.tolist())])
-        self.mean, self.deviation = real.mean(dim=0), real.std(dim=0).clamp(min=1e-6)
+        self.mean, spread = real.mean(dim=0), real.std(dim=0)
+        self.deviation = torch.where(spread > CONSTANT, spread, 1.0)
 
     def _standard(self, frames: Tensor) -> Tensor:
         return (frames - self.mean) / self.deviation

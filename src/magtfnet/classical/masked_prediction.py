@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from magtfnet.audio import Waveform
-from magtfnet.classical.encoder import PretrainedEncoder
+from magtfnet.classical.encoder import RATE, PretrainedEncoder, another_rate
 from magtfnet.errors import ConfigError
 from magtfnet.training.batches import plan_batches
 
@@ -58,11 +58,18 @@ def go_on_pretraining(
         epochs: passes over them.
         learning_rate: of Adam.
         seed: of masks, negatives and order.
+
+    Raises:
+        ConfigError: another rate.
     """
     from transformers import Wav2Vec2ForPreTraining
 
+    for waveform in waveforms:
+        if waveform.sample_rate != RATE:
+            raise another_rate(waveform.sample_rate)
     task = Wav2Vec2ForPreTraining.from_pretrained(weights, local_files_only=True, dtype=torch.float32).train()
     task.config.apply_spec_augment = True  # else transformers passes over the masks that it is given
+    task.config.layerdrop = 0.0
     task.config.mask_feature_prob = 0.0  # such masks would come from NumPy's global generator
     optimizer = torch.optim.Adam(task.parameters(), lr=learning_rate)
     generator = np.random.default_rng(seed)

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from magtfnet.audio import Waveform
+from magtfnet.classical.encoder import PretrainedEncoder
 from magtfnet.classical.encoders import load_encoder
 from magtfnet.classical.latent_masking import LatentMasking
 from magtfnet.classical.layer_cache import FrozenLayers
@@ -144,8 +145,8 @@ class FineTuned(ClassicalSystem):
 
     def __init__(self, config: PretrainedConfig) -> None:
         self.config = config
-        self.encoder = load_encoder(config.weights, download=config.download)
-        self.encoder.mask_latents(config.masking)
+        self.encoder = self._load()
+        self.learnt = False
         if config.mode == "task_adapted":
             refuse_other_encoders(self.encoder)
 
@@ -153,6 +154,9 @@ class FineTuned(ClassicalSystem):
         self, training: TrainingData, validation: TrainingData, num_classes: int, seed: int
     ) -> dict[str, Any]:
         """See ``ClassicalSystem``."""
+        if self.learnt:  # from another training part, which may hold what is tested now
+            self.encoder = self._load()
+        self.learnt = True
         best: Best[tuple[int, dict[str, Tensor]]] = Best(validation.targets.tolist())
         with seeded(seed):
             if self.config.mode == "task_adapted":
@@ -183,6 +187,11 @@ class FineTuned(ClassicalSystem):
         epoch, kept = best.candidate
         self.network.load_state_dict(kept)
         return {"epoch": epoch, "validation_WA": best.score[0]}
+
+    def _load(self) -> PretrainedEncoder:
+        encoder = load_encoder(self.config.weights, download=self.config.download)
+        encoder.mask_latents(self.config.masking)
+        return encoder
 
     @torch.no_grad()
     def predict_proba(self, data: TrainingData) -> Floats:

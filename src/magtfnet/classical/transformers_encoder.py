@@ -6,6 +6,7 @@ as safetensors where a checkpoint has them, else from PyTorch's file as weights 
 executed. Nothing is downloaded unless asked for.
 """
 
+import json
 import os
 from typing import Any, cast
 
@@ -24,6 +25,8 @@ MASKED = "masked_spec_embed"
 BELOW = ("feature_extractor", "feature_projection")
 BELOW_WHISPERS = ("conv1", "conv2", "embed_positions")
 """What lies below the Transformer; Whisper's positions are sinusoids."""
+ORIGIN = ("_name_or_path", "transformers_version", "dtype", "torch_dtype")
+"""Settings that say where weights come from, not what is computed with them."""
 WHISPER_SECONDS = 30
 WHISPER_HOP = 320
 """Samples between two frames behind Whisper's encoder."""
@@ -73,6 +76,8 @@ class TransformersEncoder(PretrainedEncoder):
         # its masks come from NumPy's global generator; see mask_latents
         self.config.apply_spec_augment = False
         self.config.layerdrop = self.config.encoder_layerdrop = 0.0  # every layer is asked for
+        if is_whisper:
+            cast("Any", self.network).layerdrop = 0.0  # it took its own when it was made
         if MASKED in lacking:  # transformers drew it at random
             nn.init.zeros_(self.network.get_parameter(MASKED))
 
@@ -96,6 +101,12 @@ class TransformersEncoder(PretrainedEncoder):
         """See ``PretrainedEncoder``."""
         told: str = self.prepare.to_json_string()
         return told
+
+    @property
+    def architecture(self) -> str:
+        """See ``PretrainedEncoder``."""
+        settings = {name: value for name, value in self.config.to_dict().items() if name not in ORIGIN}
+        return json.dumps(settings, sort_keys=True, default=str)
 
     def freeze_below_transformer(self) -> None:
         """See ``PretrainedEncoder``."""

@@ -7,7 +7,7 @@ Sizes that the paper does not give are ours: docs/paper.md says why.
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 import torch
 from pydantic import Field, field_validator
@@ -38,7 +38,7 @@ class DualBranchConfig(Settings):
     num_descriptors: int = Field(12, ge=1)
     num_functionals: int = Field(24, ge=1)
     encoder: Literal["mag", "cnn"] = "mag"
-    kernel_sizes: tuple[int, ...] = Field((3, 5, 7, 9, 11), min_length=1)
+    kernel_sizes: tuple[Annotated[int, Field(le=LARGEST)], ...] = Field((3, 5, 7, 9, 11), min_length=1)
     channels: int = Field(64, ge=1, le=LARGEST)
     reduction: int = Field(4, ge=1, le=LARGEST)
     d_model: int = Field(128, ge=1, le=LARGEST)
@@ -46,7 +46,7 @@ class DualBranchConfig(Settings):
     graph_rank: int = Field(10, ge=1, le=LARGEST)
     graph_channels: int = Field(32, ge=1, le=LARGEST)
     graph_order: Literal["start_conv_first", "graph_first", "none"] = "start_conv_first"
-    cnn_channels: tuple[int, ...] = Field((16, 24, 32), min_length=1)
+    cnn_channels: tuple[Annotated[int, Field(ge=1, le=LARGEST)], ...] = Field((16, 24, 32), min_length=1)
     cnn_kernel_size: int = Field(5, ge=1)
     context: Literal["transformer", "blstm"] = "transformer"
     num_layers: int = Field(2, ge=1, le=LARGEST)

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from magtfnet.errors import RunDirectoryError
+from magtfnet.errors import RunDirectoryError, StorageError
 from magtfnet.writing import whole_file
 
 DAMAGED = "damaged checkpoint; remove it to start this run again"
@@ -22,9 +22,16 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
     Raises:
         RunDirectoryError: the file is damaged.
+        StorageError: the system does not let us read it.
     """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
+    except MemoryError:
+        raise
+    except OSError as error:
+        raise StorageError(
+            f"{path}: {error.strerror or error}; check the permissions and the disk"
+        ) from error
     except Exception as error:  # whatever a damaged file makes the unpickler trip over
         raise RunDirectoryError(f"{path}: {DAMAGED}") from error
     if not isinstance(state, dict):

@@ -42,8 +42,8 @@ AT_ONCE = 8
 TINY, CONSTANT = 1e-10, 1e-6
 FOLDS = 5
 """Inner folds that the temperature is found with."""
-ABSENT = -100.0
-"""The logit of a class of which the training part has nothing."""
+ABSENT = -1e9
+"""The logit of a class of which the training part has nothing, far below that of any other."""
 
 TEMPERATURES = (-8.0, 8.0)
 """Natural logarithms of the least and the greatest."""
@@ -216,6 +216,8 @@ def linear_discriminant(
     present = np.unique(classes)
     means = np.stack([vectors[classes == k].mean(axis=0) for k in present])
     within = vectors - means[np.searchsorted(present, classes)]
+    if not within.any():  # one utterance a class: how far they lie apart is all that there is
+        within = vectors - vectors.mean(axis=0)
     covariance = shrunk_covariance(within.T @ within / len(vectors), config.shrinkage)
     solved = np.linalg.solve(covariance, means.T).T
     weight = np.zeros((config.num_classes, vectors.shape[1]))
@@ -229,14 +231,16 @@ def temperature(logits: Floats, classes: Classes) -> float:
 
     Where all are told right, ever larger logits would surprise less: as Platt (1999) has it, one utterance more is
     imagined whose class is none of them in particular. With no logits at all it is the greatest: sure of nothing.
+    Classes that were absent where a row was told have no part in it.
     """
     if not len(classes):
         return math.exp(TEMPERATURES[1])
+    there = logits > ABSENT / 2
     present = np.eye(logits.shape[1])[classes]
-    expected = present + (1 / logits.shape[1] - present) / (len(classes) + 1)
+    expected = present + (there / there.sum(axis=1, keepdims=True) - present) / (len(classes) + 1)
 
     def surprise(logarithm: float) -> float:
-        told = log_softmax(logits / np.exp(logarithm), axis=1)
-        return -float((expected * told).sum(axis=1).mean())
+        told = log_softmax(np.where(there, logits / np.exp(logarithm), -np.inf), axis=1)
+        return -float((expected * np.where(there, told, 0.0)).sum(axis=1).mean())
 
     return float(np.exp(minimize_scalar(surprise, bounds=TEMPERATURES, method="bounded").x))

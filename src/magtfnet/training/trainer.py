@@ -169,5 +169,7 @@ def _resume(checkpoint: Path, model: nn.Module, optimizer: optim.Optimizer) -> F
         restore(optimizer, state["optimizer"])
         wa, negative_loss = state["best_score"]
         return FitResult(state["history"], state["best_epoch"], (wa, negative_loss), state["best_weights"])
+    except torch.OutOfMemoryError:
+        raise
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise RunDirectoryError(f"{checkpoint}: {DAMAGED}") from error

@@ -7,7 +7,7 @@ utterance's probabilities are the mean of its slices'.
 """
 
 from itertools import pairwise
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field
@@ -30,7 +30,7 @@ class ChannelAttentionConfig(Settings):
     num_descriptors: int = Field(12, ge=1)
     num_functionals: int = Field(24, ge=1)
     slice_frames: int = Field(300, ge=1)
-    channels: tuple[int, ...] = Field((32, 64, 128, 128), min_length=1)
+    channels: tuple[Annotated[int, Field(ge=1)], ...] = Field((32, 64, 128, 128), min_length=1)
     reduction: int = Field(8, ge=1)
     dropout: float = Field(0.3, ge=0, lt=1)
 

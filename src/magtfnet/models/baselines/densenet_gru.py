@@ -6,7 +6,7 @@ EMNLP 2014). The number of blocks and layers, the growth and the GRU's width are
 the GRU's states is ours and fixed. Slices of 300 frames; an utterance's probabilities are the mean of its slices'.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field
@@ -28,7 +28,7 @@ class DenseNetGRUConfig(Settings):
     num_functionals: int = Field(24, ge=1)
     slice_frames: int = Field(300, ge=4)
     growth: int = Field(12, ge=1)
-    layers: tuple[int, ...] = Field((4, 4, 4), min_length=1)
+    layers: tuple[Annotated[int, Field(ge=1)], ...] = Field((4, 4, 4), min_length=1)
     cells: int = Field(128, ge=1)
     dropout: float = Field(0.2, ge=0, lt=1)
 

@@ -18,6 +18,7 @@ from magtfnet.errors import ConfigError
 from magtfnet.models.blocks.blstm import reverse
 from magtfnet.models.blocks.cosines import cosines
 from magtfnet.models.layout import ROWS, Exported, Layout, Packed
+from magtfnet.models.precision import at_least_float32, full_precision
 from magtfnet.models.protocol import Model, register_model
 
 
@@ -123,8 +124,9 @@ class TIMNet(Model):
         for forward_block, backward_block in zip(self.ahead, self.back, strict=True):
             ahead, back = forward_block(ahead, layout), backward_block(back, layout)
             spans.append(layout.mean(ahead + back))  # the order of frames is averaged away
-        fused = torch.einsum("n,nbc->bc", self.fusion, torch.stack(spans))
-        logits: Tensor = self.classifier(fused)
+        with full_precision(ahead):
+            fused = torch.einsum("n,nbc->bc", self.fusion, at_least_float32(torch.stack(spans)))
+            logits: Tensor = self.classifier(fused)
         return logits
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from magtfnet.models.masking import valid_frames, zero_padding
+from magtfnet.models.precision import at_least_float32, full_precision
 
 
 def cut(frames: Tensor, lengths: Tensor, size: int) -> tuple[Tensor, Tensor]:
@@ -40,8 +41,10 @@ def mean_over_slices(
         size: of a slice.
     """
     slices, owners = cut(frames, lengths, size)
-    probabilities = functional.softmax(classify(slices, owners), dim=-1)
-    utterances = torch.arange(lengths.shape[0], device=lengths.device)
-    belongs = (utterances.unsqueeze(1) == owners).to(probabilities.dtype)  # (B, S)
-    mean = belongs @ probabilities / belongs.sum(dim=1, keepdim=True)
-    return torch.log(mean + torch.finfo(mean.dtype).tiny)
+    logits = classify(slices, owners)
+    with full_precision(frames):
+        probabilities = functional.softmax(at_least_float32(logits), dim=-1)
+        utterances = torch.arange(lengths.shape[0], device=lengths.device)
+        belongs = (utterances.unsqueeze(1) == owners).to(probabilities.dtype)  # (B, S)
+        mean = belongs @ probabilities / belongs.sum(dim=1, keepdim=True)
+        return torch.log(mean + torch.finfo(mean.dtype).tiny)
