@@ -53,16 +53,20 @@ class PortAudioError(Exception):
     pass
 
 
-def stand_in(error=None):
-    """A sounddevice whose microphone hears three pieces of two channels."""
+def stand_in(error=None, busy=None):
+    """A sounddevice whose microphone hears three pieces of two channels, and is then unplugged."""
 
     class InputStream:
-        def __init__(self, *, callback, channels, blocksize, **_):
+        def __init__(self, *, callback, finished_callback, channels, blocksize, **_):
             self.callback, self.shape = callback, (blocksize, channels)
+            self.finished = finished_callback
 
         def __enter__(self):
+            if busy:
+                raise busy
             for level in (0.1, 0.2, 0.3):
                 self.callback(np.full(self.shape, level, np.float32), self.shape[0], None, None)
+            self.finished()
 
         def __exit__(self, *_):
             pass
@@ -81,7 +85,7 @@ def test_a_microphone_is_heard_piece_by_piece(monkeypatch):
     monkeypatch.setitem(sys.modules, "sounddevice", stand_in())
     with recorded("2") as source:
         assert (source.name, source.sample_rate) == ("microphone 2", 8_000)
-        pieces = [next(source.pieces) for _ in range(3)]
+        pieces = list(source.pieces)
     assert [piece.shape for piece in pieces] == [(800,)] * 3
     assert [piece[0] for piece in pieces] == pytest.approx([0.1, 0.2, 0.3])
 
@@ -94,6 +98,9 @@ def test_no_microphone_is_one_line(cli, graph_path, monkeypatch):
         "magtfnet: no microphone can be heard (Error querying device -1); "
         "plug one in, name another --device, or use --file\n"
     )
+    monkeypatch.setitem(sys.modules, "sounddevice", stand_in(busy=PortAudioError("Device unavailable")))
+    with pytest.raises(MicrophoneError, match=r"can be heard \(Device unavailable\); plug"), recorded():
+        pass
     monkeypatch.setitem(sys.modules, "sounddevice", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'magtfnet\[listen\]'"), recorded():
         pass

@@ -1,6 +1,9 @@
 """Bundles to the hub and back, against a stand-in of its HTTP interface on this machine."""
 
+from dataclasses import replace
+
 import pytest
+import yaml
 from hub_stand_in import running_hub
 from huggingface_hub import constants
 from huggingface_hub.errors import LocalEntryNotFoundError
@@ -47,10 +50,38 @@ def test_a_bundle_there_and_back(hub, trained, synthetic):
 
 
 def test_an_exported_bundle_is_fetched_with_its_graph(hub, trained, exported):
-    from dataclasses import replace
-
     push(EmotionRecognizer(replace(trained.bundle, graph=exported)))
     assert isinstance(fetch().engine, OnnxEngine)
+
+
+@pytest.mark.parametrize(
+    ("licence", "lines"),
+    [
+        ("CC-BY-NC-SA-4.0", ["license: cc-by-nc-sa-4.0"]),
+        ("ODbL-1.0", ["license: odbl"]),
+        ("not stated; usage: research", ["license: other", "license_name: not-stated-usage-research"]),
+        ("CC0-1.0, as its page states", ["license: other", "license_name: cc0-1.0-as-its-page-states"]),
+        ("other", ["license: other"]),
+        ("\n: [", ["license: other"]),
+    ],
+)
+def test_licences_are_written_as_the_hub_takes_them(hub, trained, licence, lines):
+    provenance = {**trained.bundle.provenance, "licence": licence}
+    push(EmotionRecognizer(replace(trained.bundle, provenance=provenance)))
+    card = hub.repositories["me/ser"]["README.md"].decode()
+    assert card.split("---\n")[1].splitlines()[:-2] == lines
+    assert yaml.safe_load(card.split("---\n")[1])["license"] == lines[0].removeprefix("license: ")
+
+
+def test_a_card_that_the_hub_refuses_is_one_line(hub, trained, monkeypatch):
+    def refuse(*_, **__):
+        raise ValueError("Invalid metadata\nin README.md")
+
+    monkeypatch.setattr("huggingface_hub.HfApi.upload_folder", refuse)
+    with pytest.raises(
+        HubError, match=r"me/ser: the hub refuses it \(Invalid metadata in README.md\); correct"
+    ):
+        push(EmotionRecognizer.load(trained.folder / "bundle"))
 
 
 def test_what_is_not_there_is_named(hub, trained):

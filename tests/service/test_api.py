@@ -184,6 +184,16 @@ def test_wrong_methods_say_which(service):
     assert answer.headers["allow"] == "POST"
 
 
+def test_what_can_be_got_has_a_head(service):
+    for address in ("/healthz", "/readyz", "/metrics", "/v1/models"):
+        whole, head = service.client.get(address), service.client.head(address)
+        assert head.status_code == whole.status_code == 200
+        assert head.content == b""
+        assert head.headers["content-type"] == whole.headers["content-type"]
+    assert service.client.head("/v1/predict").status_code == 405
+    assert service.client.head("/v1/nothing").status_code == 404
+
+
 def test_recordings_beyond_a_limit_are_told_both_numbers(wav):
     with serving(recording_seconds=1, timeline_seconds=2, channels=1, sample_rate=16_000) as service:
         post = service.client.post

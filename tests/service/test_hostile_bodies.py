@@ -152,6 +152,16 @@ def test_who_drips_is_told_so_too():
         assert settled(service)
 
 
+@pytest.mark.parametrize("announced", [b"Content-Length: 100", b"Transfer-Encoding: chunked"])
+def test_a_body_that_nobody_reads_is_not_waited_for(announced):
+    with serving() as service, Raw(service) as raw:
+        raw.send(b"GET /healthz HTTP/1.1\r\nHost: here\r\n" + announced + b"\r\n\r\n")
+        raw.socket.settimeout(5)
+        answer = raw.answer()
+        assert answer.startswith("HTTP/1.1 200")
+        assert "connection: close" in answer.lower()
+
+
 def test_a_head_that_does_not_come_is_not_waited_for():
     with serving(head_seconds=0.3) as service:
         for beginning in (b"", b"POST /v1/pre", HEAD):

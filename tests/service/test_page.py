@@ -3,8 +3,10 @@
 import asyncio
 import base64
 import io
+import os
 import re
 import shutil
+import subprocess
 import sys
 import threading
 from contextlib import contextmanager
@@ -222,6 +224,26 @@ def test_uploads_are_bounded_and_their_folder_goes_with_the_process(graph_path, 
         code, _ = service.stop()
         assert code == 0
     assert list(tmp_path.glob("magtfnet-page-*")) == []
+
+
+def test_what_gradio_would_keep_is_small(page_service):
+    said = page_service.client.post("/gradio_api/queue/join", content=bytes(300_000))
+    problem_of(said, "too-large", "0.3 MiB, at most 0.25 MiB are taken")
+
+
+def test_as_many_recordings_go_on_at_once_as_streams_are_let_in():
+    pytest.importorskip("gradio", reason="gradio is not installed: pip install 'magtfnet[page]'")
+    code = (
+        "from running_service import make_state\n"
+        "from magtfnet.service.page.layout import build_page\n"
+        "print(build_page(make_state(streams=70, requests=9))._queue.max_thread_count)"
+    )
+    # in a process of its own: gradio leaves loops open
+    path = os.pathsep.join(filter(None, sys.path))
+    found = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": path}, capture_output=True, check=True
+    )
+    assert found.stdout.split() == [b"79"]
 
 
 @pytest.mark.parametrize("widget", ["file", "microphone"])

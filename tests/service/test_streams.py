@@ -122,16 +122,32 @@ def test_a_piece_that_cannot_be_used_is_told_and_the_stream_goes_on(service, tal
     ],
 )
 def test_streams_that_cannot_begin_are_refused_before_they_do(service, query, status, words):
-    code, problem, _ = refused(service, query)
+    code, problem, headers = refused(service, query)
     assert code == status
     assert words in problem["detail"]
+    assert headers["x-request-id"] == problem["request_id"]
     assert service.state.work.streams == 0
+
+
+def test_where_no_stream_is_that_is_said(service):
+    with pytest.raises(InvalidStatus) as refusal:
+        connect(f"ws://127.0.0.1:{service.port}/v1/nothing", proxy=None)
+    response = refusal.value.response
+    assert response.status_code == 404
+    assert json.loads(response.body)["type"] == "urn:magtfnet:problem:not-found"
+    assert response.headers["x-request-id"]
+
+
+def test_nothing_is_unpacked(service):
+    with open_stream(service, compression="deflate") as socket:
+        assert "Sec-WebSocket-Extensions" not in socket.response.headers
 
 
 def test_a_token_is_wanted():
     with serving(token=SECRET) as service:
         status, problem, headers = refused(service, "rate=16000")
         assert (status, headers["www-authenticate"]) == (401, "Bearer")
+        assert headers["x-request-id"] == problem["request_id"]
         assert problem["type"] == "urn:magtfnet:problem:unauthorized"
         shown = {"Authorization": f"Bearer {SECRET}"}
         with open_stream(service, additional_headers=shown) as socket:

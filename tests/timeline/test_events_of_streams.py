@@ -48,6 +48,15 @@ def test_events_do_not_depend_on_the_size_of_pieces(recognizer, call, size):
     assert events_of(recognizer, short, range(size, len(short), size)) == events_of(recognizer, short)
 
 
+def test_no_event_ends_behind_the_sound(recognizer, call):
+    rate = 44_100
+    samples = resample(Waveform(call, RATE), rate).samples
+    speech = np.flatnonzero(np.abs(samples) > 0.05)[-1]
+    for length in range(speech - 20, speech):
+        events = events_of(recognizer, samples[:length], rate=rate)
+        assert max(event.end for event in events) <= length / rate
+
+
 @pytest.mark.parametrize("rate", [8_000, 44_100, 48_000])
 def test_other_rates_are_resampled_as_a_whole_recording_is(recognizer, call, rate):
     samples = resample(Waveform(call, RATE), rate).samples

@@ -139,6 +139,15 @@ def test_textgrid_has_no_gaps():
         assert [line.split(" = ")[1][1:-1] for line in lines if line.startswith("text")] == expected
 
 
+def test_no_interval_of_a_textgrid_is_without_length():
+    end = 16_078 / 16_000
+    facts = {"source": "a", "channels": 1, "classes": ("joy",), "settings": TimelineSettings()}
+    found = Timeline.of_events(
+        [Segment(0.0, end, "joy", 0.9, 1)], duration=44_315 / 44_100, **facts
+    )  # 0.28 µs more
+    assert "intervals: size = 1" in FORMATS["textgrid"].write(found)
+
+
 def test_vtt_audacity_and_rttm():
     vtt = FORMATS["vtt"].write(made())
     assert vtt.startswith("WEBVTT\n\n00:00:00.500 --> 00:00:02.000\nchannel 1: joy (70 %)\n\n")

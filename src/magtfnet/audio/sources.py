@@ -1,10 +1,9 @@
 """Where live samples come from: a microphone, or a recording that plays its part."""
 
-import itertools
 import queue
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,12 +72,13 @@ def recorded(device: str | None = None) -> Iterator[Source]:
         raise MicrophoneError(
             f"no microphone can be heard ({error}); install PortAudio, or use --file"
         ) from error
-    waiting: queue.SimpleQueue[Samples] = queue.SimpleQueue()
+    waiting: queue.SimpleQueue[Samples | None] = queue.SimpleQueue()
 
     def heard(samples: Samples, *_: Any) -> None:
         waiting.put(samples[:, 0].copy())
 
     chosen: int | str | None = int(device) if device is not None and device.isdigit() else device
+    opened = ExitStack()
     try:
         found = sounddevice.query_devices(chosen, "input")
         rate = int(found["default_samplerate"])
@@ -89,11 +89,18 @@ def recorded(device: str | None = None) -> Iterator[Source]:
             channels=1,
             dtype="float32",
             callback=heard,
+            finished_callback=lambda: waiting.put(None),  # it was unplugged
         )
+        opened.enter_context(stream)  # which starts it
     except (sounddevice.PortAudioError, ValueError) as error:
         raise MicrophoneError(
             f"no microphone can be heard ({' '.join(str(error).split())}); "
             "plug one in, name another --device, or use --file"
         ) from error
-    with stream:
-        yield Source(str(found["name"]), rate, (waiting.get() for _ in itertools.count()))
+    with opened:
+        yield Source(str(found["name"]), rate, _until_the_end(waiting))
+
+
+def _until_the_end(waiting: "queue.SimpleQueue[Samples | None]") -> Iterator[Samples]:
+    while (piece := waiting.get()) is not None:
+        yield piece

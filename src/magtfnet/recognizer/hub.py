@@ -1,5 +1,6 @@
 """Bundles on the Hugging Face Hub: fetched file by file, checked, and run as they lie; nothing in them executes."""
 
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +19,12 @@ from magtfnet.recognizer.bundle_files import (
 )
 
 FILES = (CHECKSUMS, BUNDLE, WEIGHTS, CARD)
+KNOWN_LICENCES = {
+    **{name: name for name in ("apache-2.0", "mit", "gpl-3.0", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0")},
+    **{name: name for name in ("cc-by-nc-4.0", "cc-by-nc-sa-4.0", "cc-by-nc-nd-4.0")},
+    "odbl-1.0": "odbl",
+}
+"""The hub's identifiers, by SPDX's in small letters."""
 
 
 def fetch(repo: str, *, revision: str = "main", token: str | None = None) -> Path:
@@ -66,9 +73,9 @@ def push(
         MissingExtraError: huggingface_hub is not installed.
     """
     files = read_files(folder)
-    licence = str(read_description(folder, files[BUNDLE])["provenance"].get("licence", "other")).lower()
+    licence = str(read_description(folder, files[BUNDLE])["provenance"].get("licence", "other"))
     facts = (
-        f"license: {licence}",
+        *_licence(licence),
         "pipeline_tag: audio-classification",
         "tags: [speech-emotion-recognition]",
     )
@@ -82,6 +89,15 @@ def push(
         api = HfApi(token=token)
         api.create_repo(repo, private=private, exist_ok=True)
         return str(api.upload_folder(repo_id=repo, folder_path=made, commit_message=message).commit_url)
+
+
+def _licence(licence: str) -> list[str]:
+    """Return a licence as the metadata of a card has it: an identifier that the hub knows, or other and a name."""
+    word = licence.lower()
+    if word in KNOWN_LICENCES:
+        return [f"license: {KNOWN_LICENCES[word]}"]
+    name = re.sub(r"[^a-z0-9.]+", "-", word).strip("-.")
+    return ["license: other", *([f"license_name: {name}"] if name and name != "other" else [])]
 
 
 @contextmanager
@@ -110,3 +126,5 @@ def _named_errors(repo: str) -> Iterator[None]:
         ) from error
     except (errors.LocalEntryNotFoundError, OSError) as error:
         raise HubError(f"{repo}: the hub cannot be reached; check the network, or try again later") from error
+    except ValueError as error:  # of a card
+        raise HubError(f"{repo}: the hub refuses it ({' '.join(str(error).split())}); correct it") from error

@@ -2,6 +2,7 @@
 
 import math
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -108,4 +109,6 @@ class StreamingRecognizer:
             raise StreamError("this stream was finished; begin another")
         self._finished = True
         rest: Samples = self._resampled.finish()
-        return self._tracker.push(rest) + self._tracker.finish()
+        told = self._tracker.push(rest) + self._tracker.finish()
+        # resampling may make a sample more of its end than it has
+        return [replace(event, end=min(event.end, self.seconds)) for event in told]

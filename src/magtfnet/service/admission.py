@@ -33,6 +33,11 @@ BELOW_PAGE = ("/assets/", "/static/", "/gradio_api/stream/", "/gradio_api/heartb
 """What gradio's page asks for; gradio answers much more, which writes, fetches or runs what a client names."""
 
 
+def is_ours(path: str) -> bool:
+    """Tell whether a path is the service's own, not its page's."""
+    return path.startswith("/v1/") or path in ANSWERED_WHILE_DRAINING
+
+
 def refuse(state: State, scope: Scope) -> None:
     """Refuse what is not let in.
 
@@ -58,7 +63,7 @@ def refuse(state: State, scope: Scope) -> None:
         raise ProblemError(
             "method", "a method that no address here takes; use GET or POST", {"Allow": "GET, POST"}
         )
-    if not (path.startswith("/v1/") or path in ANSWERED_WHILE_DRAINING or _on_page(path, state.kept)):
+    if not (is_ours(path) or _on_page(path, state.kept)):
         raise ProblemError("not-found", "nothing is here; /v1/openapi.json lists what there is")
 
 

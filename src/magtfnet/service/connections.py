@@ -124,7 +124,7 @@ class PatientProtocol(PatientWriting, H11Protocol):
         log("connection refused", request_id=request_id, problem=kind)
         again = {"Retry-After": "1"} if kind == "overloaded" else {}
         response = ProblemError(kind, detail, again).response(request_id)
-        response.headers.update({"X-Request-ID": request_id, "Connection": "close"})
+        response.headers["Connection"] = "close"
         head = b"".join(name + b": " + value + b"\r\n" for name, value in response.raw_headers)
         self.transport.write(
             b"HTTP/1.1 %d \r\n" % response.status_code + head + b"\r\n" + bytes(response.body)

@@ -11,7 +11,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from magtfnet.service.admission import METHODS, UPLOAD, refuse
+from magtfnet.service.admission import METHODS, UPLOAD, is_ours, refuse
 from magtfnet.service.kept import SMALLEST
 from magtfnet.service.limits import MEBIBYTE
 from magtfnet.service.logs import log, where
@@ -21,6 +21,8 @@ from magtfnet.service.state import State
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 GONE = 499
 """The status in the log and the metrics where a client went before its answer; nobody is sent it."""
+PAGE_BODY_MIB = 0.25
+"""Of what the page sends beside files: which widget was moved, and where its file lies."""
 LINGER = 1.0
 """Seconds in which what a client still sends is read and thrown away, so that it reads its answer before the end."""
 
@@ -72,6 +74,7 @@ class Exchange:
     def __init__(self, app: ASGIApp, state: State, scope: Scope, receive: Receive, send: Send) -> None:
         self.app, self.state, self.scope = app, state, scope
         self._receive, self._send = receive, send
+        self.answered = scope
         self.headers = Headers(scope=scope)
         self.request_id = _request_id(self.headers)
         self.refusal: ProblemError | None = None
@@ -86,13 +89,15 @@ class Exchange:
         """Answer, count and log."""
         start = time.perf_counter()
         self.scope.setdefault("state", {})["request_id"] = self.request_id
+        if self.scope["method"] == "HEAD" and is_ours(self.scope["path"]):
+            self.answered = {**self.scope, "method": "GET"}  # without its body, which the server leaves out
         try:
             refuse(self.state, self.scope)
             self._refuse_declared()
             if self.uploads is not None:
                 self.uploads.take(SMALLEST)
                 self._kept += SMALLEST
-            await self.app(self.scope, self.receive, self.send)
+            await self.app(self.answered, self.receive, self.send)
         except ProblemError as problem:
             self.refusal = problem
         except ClientDisconnect:
@@ -147,14 +152,29 @@ class Exchange:
             headers = MutableHeaders(scope=message)
             headers["X-Request-ID"] = self.request_id
             headers["X-Content-Type-Options"] = "nosniff"
+            if self._unread:  # nothing would time what is still to come of it
+                headers["Connection"] = "close"
             for name in [name for name in headers if name.startswith("access-control-")]:
                 del headers[name]  # gradio's, which let other origins in
-            if route_of(self.scope) == "page":
+            if route_of(self.answered) == "page":
                 headers["Content-Security-Policy"] = PAGE_POLICY
         await self._send(message)
 
-    def _count(self, size: int) -> None:
+    @property
+    def _body_mib(self) -> float:
+        """What a body may have; gradio keeps parts of those that bring no file."""
         limit = self.state.limits.body_mib
+        brings_file = is_ours(self.scope["path"]) or self.uploads is not None
+        return limit if brings_file else min(limit, PAGE_BODY_MIB)
+
+    @property
+    def _unread(self) -> bool:
+        """Whether the client announced a body that has not been read to its end."""
+        announced = self.headers.get("content-length", "0") != "0" or "transfer-encoding" in self.headers
+        return announced and not self._whole
+
+    def _count(self, size: int) -> None:
+        limit = self._body_mib
         if self.received + size > limit * MEBIBYTE:
             raise self._refused(
                 ProblemError(
@@ -172,7 +192,7 @@ class Exchange:
         self.received += size
 
     def _refuse_declared(self) -> None:
-        declared, limit = self.headers.get("content-length", ""), self.state.limits.body_mib
+        declared, limit = self.headers.get("content-length", ""), self._body_mib
         if declared.isdigit() and int(declared) > limit * MEBIBYTE:
             raise ProblemError(
                 "too-large",
@@ -188,10 +208,7 @@ class Exchange:
         """Send the problem; read on a little where the body has not been read, then close the connection."""
         self.state.metrics.problems.labels(problem.kind).inc()
         response = problem.response(self.request_id)
-        response.headers["X-Request-ID"] = self.request_id
-        unread = not self._whole and (
-            self.headers.get("content-length", "0") != "0" or "transfer-encoding" in self.headers
-        )
+        unread = self._unread
         if unread:
             response.headers["Connection"] = "close"
         self.status = response.status_code
@@ -215,7 +232,7 @@ class Exchange:
             pass
 
     def _tell(self, seconds: float) -> None:
-        route = route_of(self.scope)
+        route = route_of(self.answered)
         method = self.scope["method"] if self.scope["method"] in METHODS else "other"
         self.state.metrics.requests.labels(route, method, str(self.status)).inc()
         self.state.metrics.seconds.labels(route).observe(seconds)

@@ -102,8 +102,9 @@ class ProblemError(Exception):
 
     def response(self, request_id: str) -> JSONResponse:
         """Return the answer."""
+        headers = {"X-Request-ID": request_id, **(self.headers or {})}
         return JSONResponse(
-            self.body(request_id), status_code=self.status, media_type=MEDIA_TYPE, headers=self.headers
+            self.body(request_id), status_code=self.status, media_type=MEDIA_TYPE, headers=headers
         )
 
 

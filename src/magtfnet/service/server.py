@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import socket
+import sys
 from types import FrameType
 
 import uvicorn
@@ -33,7 +34,10 @@ def listen(host: str, port: int) -> socket.socket:
         # Of TCP by name: only of such sockets does asyncio send small answers at once (TCP_NODELAY), 40 ms sooner.
         listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if sys.platform == "win32":  # there SO_REUSEADDR lets a second process take the port
+                listening.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+            else:
+                listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listening.bind(address)
             listening.listen(BACKLOG)
         except OSError:
@@ -134,6 +138,7 @@ def make_server(app: FastAPI, state: State) -> DrainingServer:
         http=http,
         ws=stream,
         ws_max_size=int(limits.message_kib * 1024),
+        ws_per_message_deflate=False,  # a few KiB would become hundreds of MiB before anybody counts them
         loop="asyncio",
         log_config=None,
         access_log=False,

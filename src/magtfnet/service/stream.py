@@ -61,11 +61,19 @@ def routes(state: State) -> APIRouter:
                 await socket.accept(headers=[(b"x-request-id", socket.state.request_id.encode())])
                 await Session(state, socket, parameters, recognizer).run()
         except ProblemError as problem:
-            state.metrics.problems.labels(problem.kind).inc()
-            log("stream refused", request_id=socket.state.request_id, problem=problem.kind)
-            await socket.send_denial_response(problem.response(socket.state.request_id))
+            await _refuse(state, socket, problem)
+
+    @router.websocket("/v1/{rest:path}")
+    async def unknown(socket: WebSocket) -> None:
+        await _refuse(state, socket, ProblemError("not-found", "no stream is here; /v1/stream takes samples"))
 
     return router
+
+
+async def _refuse(state: State, socket: WebSocket, problem: ProblemError) -> None:
+    state.metrics.problems.labels(problem.kind).inc()
+    log("stream refused", request_id=socket.state.request_id, problem=problem.kind)
+    await socket.send_denial_response(problem.response(socket.state.request_id))
 
 
 def _begin(state: State, query: dict[str, Any]) -> tuple[StreamParameters, StreamingRecognizer]:

@@ -97,6 +97,8 @@ def build_page(state: State) -> Any:
             **quiet,
         )
         microphone.stop_recording(hears.end, live, [live, heard_now, result], **quiet)
+    # a recording holds one of these as long as it goes on
+    page.max_threads = state.limits.requests + state.limits.streams
     page.queue(max_size=state.limits.requests, default_concurrency_limit=None)
     return page
 
