@@ -1,5 +1,6 @@
 """Emotions by their standard nouns, the native spellings that mean them, and ordered label sets."""
 
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -42,9 +43,14 @@ SPELLINGS: dict[str, Emotion] = {
 """Native spellings whose meaning is not in doubt. Anything else wants a mapping file."""
 
 
+def composed(text: str) -> str:
+    """Return a name in Unicode's composed form (NFC), in which the same letters are the same on every system."""
+    return unicodedata.normalize("NFC", text)
+
+
 def emotion_of(native: str) -> Emotion | None:
     """Return the emotion that a native label spells (case and outer blanks do not matter), or None."""
-    return SPELLINGS.get(native.strip().casefold())
+    return SPELLINGS.get(composed(native).strip().casefold())
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from tiny_model import TINY
 from magtfnet import DivergenceError
 from magtfnet.corpora.synthetic import write_corpus
 from magtfnet.experiments import trainings
+from magtfnet.experiments.scoring import heard_before
 
 SETTINGS = [
     part for override in (*TINY, "training.epochs=1", "training.batch_size=8") for part in ("--set", override)
@@ -211,6 +213,17 @@ def test_evaluate_on_the_training_corpus_says_so(cli, bundle, synthetic_root, tm
     note = "utterances that it was trained on are among those scored"
     assert note in cli("evaluate", bundle, "synthetic", synthetic_root, "--out", tmp_path / "out").err
     assert note in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
+def test_of_ones_own_data_only_the_name_is_known(trained, synthetic):
+    corpus = replace(synthetic, info=replace(synthetic.info, name="folder"))
+    bundle = replace(trained.bundle, provenance={**trained.bundle.provenance, "corpus": "folder"})
+    assert "was trained on folder; utterances that it was trained on may be among" in heard_before(
+        bundle, corpus
+    )
+    of_a_part = replace(bundle, provenance={**bundle.provenance, "part": "a"})
+    assert heard_before(of_a_part, replace(corpus, part="b")) is None
+    assert heard_before(of_a_part, replace(corpus, part="a")) is not None
 
 
 def test_synthesize_and_check(cli, tmp_path):

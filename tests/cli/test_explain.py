@@ -141,6 +141,7 @@ def test_models_of_several_seeds_are_compared(cli, trained, synthetic, synthetic
         (["x.wav", "--corpus", "emodb", "."], "found both"),
         (["--corpus", "emodb", ".", "--check"], "--emotion and --check are of single recordings"),
         (["x.wav", "--per-emotion", "3"], "--per-emotion is of a corpus"),
+        (["x.wav", "--cache", "x"], "--cache is of a corpus"),
         (["x.wav", "--labels", "m.toml"], "--labels is of a corpus"),
         (["x.wav", "--allow-incomplete"], "--allow-incomplete is of a corpus"),
     ],

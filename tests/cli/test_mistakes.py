@@ -336,6 +336,19 @@ def test_too_many_speakers_for_a_layout(cli, tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (("demo", "--labels", "m.toml"), "--labels is of a corpus; leave it away"),
+        (("export", "BUNDLE", "x.onnx", "--only", "a"), "--only is of --corpus; leave it away"),
+        (("listen", "--speed", "2"), "--speed is of --file; leave it away"),
+        (("listen", "--file", "x.wav", "--device", "1"), "--device is of a microphone, and --file is given"),
+    ],
+)
+def test_options_that_would_be_passed_over(cli, bundle, command, words):
+    assert_refused(cli(*(bundle if word == "BUNDLE" else word for word in command)), words)
+
+
 def test_a_demo_of_half_a_corpus(cli, tmp_path):
     assert_refused(
         cli("demo", "emodb", "--out", tmp_path / "d"), "takes a corpus and its root, or neither; give CORPUS"

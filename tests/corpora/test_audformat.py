@@ -132,6 +132,17 @@ def test_native_labels_are_mapped(tmp_path):
         load_corpus("audformat", root, mapping=tmp_path / "m.toml")
 
 
+def test_a_table_that_cannot_be_read_is_one_line(tmp_path):
+    root = write(tmp_path / "lacking")
+    (root / "db.files.csv").unlink()
+    with pytest.raises(CorpusRootError, match=r"lacking: not a database that can be read \("):
+        load_corpus("audformat", root)
+    root = write(tmp_path / "damaged")
+    (root / "db.emotion.csv").write_text("nothing")
+    with pytest.raises(CorpusRootError, match=r"damaged: not a database that can be read \("):
+        load_corpus("audformat", root)
+
+
 def test_databases_that_are_refused(tmp_path):
     root = write(tmp_path)
     (root / "wav/b.wav").unlink()

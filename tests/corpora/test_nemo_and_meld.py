@@ -111,6 +111,13 @@ def test_meld(meld):
     ]
 
 
+def test_meld_behind_links(meld, tmp_path):
+    known = [utterance.id for utterance in read("meld", meld)]
+    (meld / "train/train_splits").rename(tmp_path / "elsewhere")
+    (meld / "train/train_splits").symlink_to(tmp_path / "elsewhere")
+    assert [utterance.id for utterance in read("meld", meld)] == known
+
+
 def test_meld_wants_the_audio_of_its_videos(meld):
     for path in (meld / "train/train_splits").iterdir():
         path.rename(path.with_suffix(".mp4"))

@@ -1,6 +1,8 @@
 """Readers on real copies and on trees made by hand; what the audit says of both."""
 
+import json
 import os
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -132,6 +134,29 @@ def test_folder_with_speakers_in_names(tmp_path):
         CorpusError, match=r"xx\.wav: no speaker in its name; expected a name that the pattern \^\(p"
     ):
         load_corpus("folder", tmp_path / "c", mapping=tmp_path / "m.toml")
+
+
+def test_the_same_letters_are_the_same_however_they_are_coded(tmp_path):
+    composed, apart = (unicodedata.normalize(form, "Ärger/Jörg.wav") for form in ("NFC", "NFD"))
+    assert composed != apart
+    for folder, name in (("c", composed), ("d", apart)):
+        recording(tmp_path / folder / name)
+        recording(tmp_path / folder / "sad" / "Ann.wav")
+        joerg = unicodedata.normalize("NFC", "Jörg")
+        (tmp_path / "m.toml").write_text(f"speaker = '^({joerg}|Ann)'\n")
+        corpus = load_corpus("folder", tmp_path / folder, mapping=tmp_path / "m.toml")
+        assert {(u.emotion, u.speaker) for u in corpus} == {("sadness", "Ann"), ("anger", joerg)}
+    rows = "".join(f"c/sad/Ann.wav,{'sad' if i else 'anger'},{unicodedata.normalize(form, 'Jörg')},{i},{i + 0.1}\n"
+                   for i, form in enumerate(("NFC", "NFD")))  # fmt: skip
+    (tmp_path / "t.csv").write_text("path,emotion,speaker,start,end\n" + rows)
+    assert len(load_corpus("table", tmp_path / "t.csv").speakers()) == 1
+    (tmp_path / "m.toml").write_text(
+        f'[emotions]\n{json.dumps(unicodedata.normalize("NFC", "Müde"))} = "boredom"\n'
+    )
+    recording(tmp_path / "e" / unicodedata.normalize("NFD", "Müde") / "a.wav")
+    recording(tmp_path / "e" / "sad" / "b.wav")
+    found = load_corpus("folder", tmp_path / "e", mapping=tmp_path / "m.toml")
+    assert sorted(u.emotion for u in found) == ["boredom", "sadness"]
 
 
 def test_an_empty_name_is_nobodys(tmp_path):
@@ -312,6 +337,16 @@ def test_audit_finds_what_is_wrong(tmp_path):
     assert values["sample_rates"] == {"16000": 5, "8000": 1}
     assert values["channels"] == {"1": 5, "2": 1}
     assert values["speaker_counts"] == {"not known": 7}
+
+
+def test_a_published_corpus_that_was_cut_to_one_length_is_another(tmp_path):
+    for name in ("1001_IEO_ANG_LO.wav", "1002_DFA_SAD_XX.wav", "1003_DFA_NEU_XX.wav"):
+        recording(tmp_path / "AudioWAV" / name, seconds=2, seed=int(name[:4]))
+        recording(tmp_path / "own" / name[9:12] / name, seconds=2, seed=int(name[:4]))
+    corpus = load_corpus("crema_d", tmp_path / "AudioWAV", allow_incomplete=True)
+    kinds = {finding.kind: finding.message for finding in audit(corpus).findings}
+    assert "every recording lasts 2.000 s: cut or padded to one length" in kinds["cut"]
+    assert "cut" not in {finding.kind for finding in audit(load_corpus("folder", tmp_path / "own")).findings}
 
 
 def test_three_loud_samples_apart_are_not_clipped(tmp_path):

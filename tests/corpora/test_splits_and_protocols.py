@@ -175,7 +175,7 @@ def test_a_leak_that_was_written_into_a_table_is_refused(tmp_path):
             "speaker_dependent_8_1_1",
             [*many(), said("x", "disgust"), said("y", "disgust")],
             {},
-            "class 'disgust' has 2 utterances and speaker_dependent_8_1_1 needs at least 3; use fewer folds, or leave",
+            "class 'disgust' has 2 utterances and speaker_dependent_8_1_1 needs at least 3; use fewer folds or another",
         ),
         (
             "speaker_dependent_k_fold",

@@ -270,6 +270,20 @@ def test_a_damaged_run_is_named(trained, synthetic, split, tiny_config, tmp_path
         train(synthetic, split, tmp_path / "run", tiny_config, resume=True)
 
 
+def test_a_finished_run_whose_intervals_were_made_otherwise_is_whole(
+    trained, synthetic, split, tiny_config, tmp_path
+):
+    shutil.copytree(trained.folder, tmp_path / "run")
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    metrics["test"]["intervals_95"] = {"WA_wilson": [0.0, 1.0]}
+    (tmp_path / "run" / "metrics.json").write_text(json.dumps(metrics))
+    assert train(synthetic, split, tmp_path / "run", tiny_config, resume=True).report.rows
+    metrics["test"]["WA"] = 0.123
+    (tmp_path / "run" / "metrics.json").write_text(json.dumps(metrics))
+    with pytest.raises(RunDirectoryError, match=r"predictions.csv and metrics.json differ"):
+        train(synthetic, split, tmp_path / "run", tiny_config, resume=True)
+
+
 class StoppedError(Exception):
     pass
 

@@ -241,7 +241,19 @@ def test_a_damaged_study_is_told_in_a_line(grid, synthetic, tmp_path, feature_ca
     _, folder = grid
     shutil.copytree(folder, tmp_path / "copy")
     (tmp_path / "copy" / "study.db").write_bytes(b"no database" * 1000)
-    with pytest.raises(RunDirectoryError, match=r"copy: study\.db is damaged \(.*\); choose another folder"):
+    with pytest.raises(RunDirectoryError, match=r"copy: study\.db is damaged or .* \(.*\); check the disk"):
+        search(synthetic, tmp_path / "copy", CONFIG, SearchPlan(SPACE), resume=True, cache=feature_cache)
+
+
+def test_a_study_that_is_damaged_within_is_told_in_a_line(grid, synthetic, tmp_path, feature_cache):
+    _, folder = grid
+    shutil.copytree(folder, tmp_path / "copy")
+    with sqlite3.connect(tmp_path / "copy" / "study.db") as database:
+        database.execute("ALTER TABLE trials RENAME COLUMN state TO lost")
+    database.close()
+    with pytest.raises(
+        RunDirectoryError, match=r"copy: study\.db is damaged or .*; check the disk, or choose"
+    ):
         search(synthetic, tmp_path / "copy", CONFIG, SearchPlan(SPACE), resume=True, cache=feature_cache)
 
 

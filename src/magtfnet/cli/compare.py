@@ -119,7 +119,7 @@ def compare(
         "--config": "FILE" if config else None,
         "--set": overrides,
     }
-    command = f"magtfnet compare {copy.name} ROOT --protocol {settings.protocol.name}"
+    command = f"magtfnet compare {corpus} ROOT --protocol {settings.protocol.name}"
     document = report(
         copy, settings.protocol.name, found.systems, missing, " ".join([command, *_words(words)])
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from magtfnet.cli.options import AllowIncomplete, Labels, Only
+from magtfnet.cli.options import AllowIncomplete, Labels, Only, refuse_given
 from magtfnet.cli.terminal import progress_bar, say, show
 from magtfnet.errors import ConfigError
 
@@ -35,6 +35,9 @@ def demo(
     """
     if (corpus is None) != (root is None):
         raise ConfigError("the demonstration takes a corpus and its root, or neither; give CORPUS and ROOT")
+    if corpus is None:
+        of_a_corpus = {"--labels": labels, "--only": only, "--allow-incomplete": allow_incomplete or None}
+        refuse_given("a corpus", of_a_corpus)
     from magtfnet.corpora import load_corpus
     from magtfnet.corpora.synthetic import write_corpus
 

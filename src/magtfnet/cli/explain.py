@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from magtfnet.cli.options import AllowIncomplete, AsJson, Cache, Labels, Only
+from magtfnet.cli.options import AllowIncomplete, AsJson, Cache, Labels, Only, refuse_given
 from magtfnet.cli.terminal import progress_bar, say, show, show_json
 from magtfnet.errors import AudioError, ExplainError, StorageError
 
@@ -76,10 +76,9 @@ def explain(
             "--labels": labels,
             "--only": only,
             "--allow-incomplete": allow_incomplete or None,
+            "--cache": cache,
         }
-        for option, given in of_a_corpus.items():
-            if given is not None:
-                raise ExplainError(f"{option} is of a corpus; leave it away")
+        refuse_given("a corpus", of_a_corpus)
         _explain_files(
             bundle, files or [], out, emotion, method or Method.SHAPLEY, check=check, as_json=as_json
         )

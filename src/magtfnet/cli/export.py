@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from magtfnet.cli.options import AllowIncomplete, AsJson, BundlePath, Labels, Only
+from magtfnet.cli.options import AllowIncomplete, AsJson, BundlePath, Labels, Only, refuse_given
 from magtfnet.cli.terminal import progress_bar, say, show, show_json, show_table
 from magtfnet.errors import ConfigError, ExportError
 
@@ -38,6 +38,9 @@ def export(
 ) -> None:
     """Write a bundle as one ONNX file, once it has answered as torch does on recordings from 0.1 to 60 s."""
     _refuse_unfit(out, int8=int8, calibration=calibration, compared=corpus is not None, overwrite=overwrite)
+    if corpus is None:
+        of_a_corpus = {"--labels": labels, "--only": only, "--allow-incomplete": allow_incomplete or None}
+        refuse_given("--corpus", of_a_corpus)
     from magtfnet.corpora import load_corpus
     from magtfnet.deploy.comparison import compare
     from magtfnet.deploy.onnx_export import export as export_graph

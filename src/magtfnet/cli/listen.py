@@ -24,8 +24,11 @@ def listen(
         Path | None, typer.Option("--file", help="Play this recording in place of a microphone.")
     ] = None,
     speed: Annotated[
-        float, typer.Option(min=0, help="Of --file: 1 as it was spoken, 0 as fast as it can be heard.")
-    ] = 1.0,
+        float | None,
+        typer.Option(
+            min=0, help="Of --file: 1, the default, as it was spoken, 0 as fast as it can be heard."
+        ),
+    ] = None,
     device: Annotated[
         str | None, typer.Option(help="Microphone by number or name; the system's own if not given.")
     ] = None,
@@ -38,13 +41,17 @@ def listen(
 ) -> None:
     """Show the emotion of each window and print each segment as it ends; Ctrl-C ends it and keeps what was heard."""
     from magtfnet.audio.sources import played, recorded
-    from magtfnet.cli.options import timeline_settings
+    from magtfnet.cli.options import refuse_given, timeline_settings
     from magtfnet.recognizer import EmotionRecognizer
     from magtfnet.recognizer.streaming import StreamingRecognizer
 
+    if file is None:
+        refuse_given("--file", {"--speed": speed})
+    else:
+        refuse_given("a microphone, and --file is given", {"--device": device})
     settings = timeline_settings(window=window, hop=hop, smoothing=smoothing, margin=margin)
     recognizer = EmotionRecognizer.load(model, unsure_below=unsure_below)
-    with played(file, speed) if file is not None else recorded(device) as source:
+    with played(file, 1.0 if speed is None else speed) if file is not None else recorded(device) as source:
         stream = StreamingRecognizer(recognizer, sample_rate=source.sample_rate, settings=settings)
         say(f"hearing {source.name} at {source.sample_rate} Hz; Ctrl-C ends it")
         with _display(stream) as tell:

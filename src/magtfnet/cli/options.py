@@ -137,6 +137,21 @@ def refuse_filled(out: Path | None) -> None:
         raise RunDirectoryError(f"{out}: is there already; choose another --out")
 
 
+def refuse_given(what: str, options: Mapping[str, object]) -> None:
+    """Refuse options that would be passed over.
+
+    Args:
+        what: they are of.
+        options: what was given, by name; None where it was not.
+
+    Raises:
+        ConfigError: the first that was given.
+    """
+    for option, given in options.items():
+        if given is not None:
+            raise ConfigError(f"{option} is of {what}; leave it away")
+
+
 def named_paths(option: str, given: Sequence[str]) -> dict[str, Path]:
     """Return what was given as ``NAME=PATH``, once a name.
 

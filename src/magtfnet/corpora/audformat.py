@@ -17,6 +17,7 @@ from magtfnet.corpora.base import CorpusInfo, LeftOut, Utterance, register_own_d
 from magtfnet.corpora.mapping import LabelMapping
 from magtfnet.corpora.table import default_id
 from magtfnet.errors import ConfigError, CorpusLayoutError, CorpusRootError, MissingExtraError
+from magtfnet.labels import composed
 
 if TYPE_CHECKING:
     from audformat import Database, Table
@@ -110,10 +111,11 @@ def _quiet() -> Iterator[None]:
 def _read_rows(root: Path, folder: Path) -> list[Row]:
     with _quiet():
         database = _load(folder)
-        table = _table_of_emotions(root, folder, database)
-        natives = table.get(as_segmented=True)[_emotion_column(table)]
-        said = [_values(database, table, names) for names in (SPEAKER, SENTENCE, SESSION)]
-        said.append(_sexes(database, table))
+        with _named(root, "not a database that can be read"):  # tables are read when they are asked for
+            table = _table_of_emotions(root, folder, database)
+            natives = table.get(as_segmented=True)[_emotion_column(table)]
+            said = [_values(database, table, names) for names in (SPEAKER, SENTENCE, SESSION)]
+            said.append(_sexes(database, table))
     return [
         Row(
             file,
@@ -129,16 +131,22 @@ def _read_rows(root: Path, folder: Path) -> list[Row]:
 def _load(folder: Path) -> "Database":
     try:
         import audformat
-        from yaml import YAMLError
     except ModuleNotFoundError as error:
         raise MissingExtraError("audformat", "audformat") from error
-    try:
+    with _named(folder / HEADER, "not a header that can be read"):
         return audformat.Database.load(str(folder))
+
+
+@contextmanager
+def _named(place: Path, what: str) -> Iterator[None]:
+    """Turn what audformat raises of damaged files into one line."""
+    from yaml import YAMLError
+
+    try:
+        yield
     except (YAMLError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CorpusRootError(
-            folder / HEADER, f"not a header that can be read ({reason})", INFO.source
-        ) from error
+        raise CorpusRootError(place, f"{what} ({reason})", INFO.source) from error
 
 
 def _table_of_emotions(root: Path, folder: Path, database: "Database") -> "Table":
@@ -199,7 +207,7 @@ def _sexes(database: "Database", table: "Table") -> list[str | None]:
 def _text(value: Any) -> str | None:
     if value is None or str(value) in ("nan", "NaT", "<NA>"):
         return None
-    return str(value).strip() or None
+    return composed(str(value)).strip() or None
 
 
 def _seconds(value: Any) -> float | None:

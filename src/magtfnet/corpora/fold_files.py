@@ -68,7 +68,8 @@ def _read_emobox(folder: Path) -> list[list[str]]:
             "name a CSV of id,fold"
         )
     return [
-        [_emobox_id(file, line) for line in file.read_text(encoding="utf-8").splitlines()] for file in files
+        [_emobox_id(file, line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+        for file in files
     ]
 
 

@@ -13,7 +13,7 @@ from magtfnet.corpora.base import CorpusInfo, LeftOut, Utterance, register_own_d
 from magtfnet.corpora.mapping import LabelMapping
 from magtfnet.corpora.unwrapping import list_folder
 from magtfnet.errors import CorpusLayoutError, CorpusRootError, LabelError
-from magtfnet.labels import emotion_of
+from magtfnet.labels import composed, emotion_of
 
 INFO = CorpusInfo(
     name="folder",
@@ -86,7 +86,7 @@ def _emotion(folder: Path, mapping: LabelMapping) -> str | None:
 def _group(pattern: re.Pattern[str] | None, path: Path, what: str) -> str | None:
     if pattern is None:
         return None
-    match = pattern.search(path.name)
+    match = pattern.search(composed(path.name))
     if match is None:
         raise CorpusLayoutError(
             path, f"no {what} in its name", f"a name that the pattern {pattern.pattern} finds"

@@ -62,7 +62,7 @@ def share_out(
     """
     if len(groups) < least * len(shares):
         raise SplitError(
-            f"{len(groups)} groups cannot be shared out among {len(shares)} parts; use fewer folds"
+            f"{len(groups)} groups cannot be shared out among {len(shares)} parts; use fewer folds or another protocol"
         )
     classes = sorted({utterance.emotion for group in groups for utterance in group})
     counts = np.array([_class_counts(group, classes) for group in groups], dtype=np.float64)  # (groups, K)

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from magtfnet.errors import ConfigError, LabelError
-from magtfnet.labels import LABEL_SETS, Emotion, LabelSet, emotion_of
+from magtfnet.labels import LABEL_SETS, Emotion, LabelSet, composed, emotion_of
 
 ALIKE = 0.75
 """How much of two spellings must be the same to be taken for one misspelt."""
@@ -67,6 +67,7 @@ class LabelMapping:
         Raises:
             LabelError: the mapping does not name the label and it is no known spelling either.
         """
+        native = composed(native)
         self.met.add(native)
         if native in self.emotions:
             return self.target(native)
@@ -146,7 +147,7 @@ def load_mapping(file: Path) -> LabelMapping:
     if not isinstance(emotions, dict):
         raise ConfigError(f"{file}: 'emotions' must be a section of native = \"emotion\" lines; correct it")
     return LabelMapping(
-        {native: _target(file, native, target) for native, target in emotions.items()},
+        {composed(native): _target(file, native, target) for native, target in emotions.items()},
         _pattern(file, values, "speaker"),
         _pattern(file, values, "sentence"),
     )

@@ -18,7 +18,7 @@ from magtfnet.corpora.base import (
     register_corpus,
 )
 from magtfnet.corpora.sheets import read_sheet
-from magtfnet.corpora.unwrapping import is_hidden, read_each
+from magtfnet.corpora.unwrapping import is_hidden, list_folder, read_each
 from magtfnet.errors import CorpusLayoutError
 from magtfnet.labels import Emotion
 
@@ -27,6 +27,8 @@ FOLDER = re.compile(r"(?:.*_)?(train|dev|test)(?:_.*)?", re.IGNORECASE)
 """Folders of clips, in the archives (``output_repeated_splits_test``) and as people unpack and convert them."""
 UNUSABLE = frozenset({"dia125_utt3-train", "dia110_utt7-dev"})
 TABLE = re.compile(r"(?:train|dev|test)_sent_emo\.csv")
+DEPTH = 5
+"""Folders below the root that are looked into: as it is published, clips lie two deep."""
 CLIP = re.compile(r"dia\d+_utt\d+")
 VIDEO = ".mp4"
 NO_AUDIO = "a video without audio beside it; extract it first (ffmpeg -i dia0_utt0.mp4 -vn dia0_utt0.wav)"
@@ -118,10 +120,19 @@ def _read_division(
         yield LeftOut(path, f"no row in {table.name}")
 
 
+def _below(folder: Path, depth: int = DEPTH) -> Iterator[Path]:
+    """Yield what lies below a folder, also behind links, in order; hidden folders are passed over."""
+    for entry in list_folder(folder, INFO.source):
+        if CLIP.fullmatch(entry.stem) and entry.suffix:
+            yield entry
+        elif depth and entry.is_dir():
+            yield from _below(entry, depth - 1)
+
+
 def _clips(root: Path) -> dict[str, dict[str, Path]]:
     """Return the clip of each division by stem: by the innermost folder below the root that names a division."""
     clips: dict[str, dict[str, Path]] = {division: {} for division in DIVISIONS}
-    for path in sorted(root.rglob("dia*_utt*")):
+    for path in _below(root):
         folders = path.relative_to(root).parts[:-1]
         named = [match[1].lower() for part in folders if (match := FOLDER.fullmatch(part))]
         suffix = path.suffix.lower()

@@ -117,7 +117,8 @@ class Partition:
             if count < needed:
                 raise SplitError(
                     f"class '{emotion}' has {count} utterances and {self.protocol} needs at least {needed}; "
-                    "use fewer folds, or leave the class out or merge it by a mapping file (--labels)"
+                    "use fewer folds or another protocol, or leave the class out or merge it by a mapping file "
+                    "(--labels)"
                 )
 
 

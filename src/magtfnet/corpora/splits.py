@@ -64,7 +64,7 @@ class Split:
         for name, part in self.parts().items():
             if not part:
                 raise SplitError(
-                    f"{self.protocol}, fold {self.fold}: the {name} part is empty; use fewer folds"
+                    f"{self.protocol}, fold {self.fold}: the {name} part is empty; use fewer folds or another protocol"
                 )
         self._refuse_leak("utterance", {name: [u.id for u in part] for name, part in self.parts().items()})
         self._refuse_leak(
@@ -85,7 +85,8 @@ class Split:
                     )
         if len(self.train) < 2:
             raise SplitError(
-                f"{self.protocol}, fold {self.fold}: one training utterance is too few; use fewer folds"
+                f"{self.protocol}, fold {self.fold}: one training utterance is too few; use fewer folds or another "
+                "protocol"
             )
 
     def parts(self) -> dict[str, tuple[Utterance, ...]]:

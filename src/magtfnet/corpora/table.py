@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 from magtfnet.corpora.base import CorpusInfo, LeftOut, Utterance, register_own_data
 from magtfnet.corpora.mapping import LabelMapping
 from magtfnet.errors import ConfigError, CorpusLayoutError, CorpusRootError, MissingExtraError
+from magtfnet.labels import composed
 
 if TYPE_CHECKING:
     import pandas as pd
 
 REQUIRED = ("path", "emotion")
 OPTIONAL = ("id", "speaker", "sentence", "session", "sex", "start", "end")
+NAMES = ("emotion", "speaker", "sentence", "session")
 
 INFO = CorpusInfo(
     name="table",
@@ -40,6 +42,7 @@ def read_table(root: Path, mapping: LabelMapping) -> Iterator[Utterance | LeftOu
     for number, row in enumerate(_read_frame(root).to_dict("records"), start=1):
         where = f"{root}, row {number}"
         values = {key: _text(row.get(key)) for key in (*REQUIRED, *OPTIONAL)}
+        values |= {key: composed(name) for key in NAMES if (name := values[key]) is not None}
         for key in REQUIRED:
             if values[key] is None:
                 raise CorpusLayoutError(

@@ -192,7 +192,7 @@ class RunDirectory:
 
 
 def _one_path(before: object, now: object) -> bool:
-    """Whether both name the same file, from wherever the command was given."""
+    """Whether both name the same file, seen from here."""
     return isinstance(before, str) and isinstance(now, str) and Path(before).resolve() == Path(now).resolve()
 
 

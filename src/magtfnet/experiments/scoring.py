@@ -104,13 +104,18 @@ def recording_of(utterance: Utterance) -> Recording:
     return Recording(utterance.path, utterance.start, utterance.end)
 
 
+OWN_DATA = ("folder", "table")
+"""The names that all have whose recordings are their own, whatever these are."""
+
+
 def heard_before(bundle: Bundle, corpus: Corpus) -> str | None:
     """Return the warning that a score of a bundle on its own corpus needs, None where it needs none."""
-    if bundle.provenance.get("corpus") != corpus.name:
+    learnt_part = bundle.provenance.get("part")
+    apart = learnt_part is not None and corpus.part is not None and learnt_part != corpus.part
+    if bundle.provenance.get("corpus") != corpus.name or apart:
         return None
-    return (
-        f"this bundle was trained on {corpus.name}; utterances that it was trained on are among those scored"
-    )
+    are = "may be" if corpus.name in OWN_DATA else "are"
+    return f"this bundle was trained on {corpus.name}; utterances that it was trained on {are} among those scored"
 
 
 def write_evaluation(out: Path, bundle: Bundle, corpus: Corpus, result: Evaluation) -> None:

@@ -7,6 +7,7 @@ by side; one that is clearly worse than the others at the same epoch is given up
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -113,8 +114,9 @@ class SearchTrial:
             taken.append(trial.number)
             return self._score(trial, self.plan.space.suggest(trial))
 
-        study.optimize(objective, n_trials=1)
-        return study.get_trials(deepcopy=False)[taken[0]]
+        with _study_of(self.folder):
+            study.optimize(objective, n_trials=1)
+            return study.get_trials(deepcopy=False)[taken[0]]
 
     def _score(self, trial: optuna.Trial, values: Mapping[str, Any]) -> float:
         def on_epoch(row: Epoch) -> None:
@@ -196,7 +198,7 @@ def search(
         "search": json.loads(json.dumps(wanted.facts())),
     }
     directory.open(config, facts, resume=resume)
-    with directory.alone():  # so what is marked as running there was killed
+    with directory.alone(), _study_of(folder):  # so what is marked as running there was killed
         _put_back_what_was_interrupted(_open(folder, wanted))
         unfinished = wanted.total - len(ended(folder, wanted))
         workers = choose_workers(config, len(corpus.labels), unfinished, jobs, announce)
@@ -245,7 +247,7 @@ def _open(folder: Path, wanted: SearchPlan, number: int = 0) -> optuna.Study:
     if wanted.prune if wanted.prune is not None else wanted.sampler == "tpe":
         pruner = optuna.pruners.MedianPruner(n_startup_trials=WARM_UP, n_warmup_steps=WARM_UP)
     file = folder.resolve() / "study.db"
-    try:
+    with _study_of(folder):
         return optuna.create_study(
             storage=optuna.storages.RDBStorage(  # an address would read ?, # and % in the path otherwise
                 "sqlite:///study.db",
@@ -257,9 +259,22 @@ def _open(folder: Path, wanted: SearchPlan, number: int = 0) -> optuna.Study:
             direction="maximize",
             load_if_exists=True,
         )
+
+
+@contextmanager
+def _study_of(folder: Path) -> Iterator[None]:
+    """Within, what is wrong with the file of a study is one line.
+
+    Raises:
+        RunDirectoryError: it is damaged, or cannot be written.
+    """
+    try:
+        yield
     except (SQLAlchemyError, OptunaError) as error:
         reason = str(error).splitlines()[0]
-        raise RunDirectoryError(f"{folder}: study.db is damaged ({reason}); choose another folder") from error
+        raise RunDirectoryError(
+            f"{folder}: study.db is damaged or cannot be written ({reason}); check the disk, or choose another folder"
+        ) from error
 
 
 def _put_back_what_was_interrupted(study: optuna.Study) -> None:

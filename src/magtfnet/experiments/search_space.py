@@ -139,7 +139,7 @@ def read_space(file: Path, config: ExperimentConfig) -> SearchSpace:
         ConfigError: not such a file, an unknown key, or a value that the configuration refuses.
     """
     try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
+        content = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"{file}: {error.strerror}; name the TOML file of the space") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

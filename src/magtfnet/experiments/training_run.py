@@ -167,7 +167,9 @@ def finished_run(name: str, directory: RunDirectory) -> TrainedRun:
     """Read a run that came to its end."""
     try:
         report = EvaluationReport.from_predictions(directory.path / "predictions.csv")
-        if report.to_dict() != directory.read_metrics()["test"]:
+        kept, found = directory.read_metrics()["test"], report.to_dict()
+        # how intervals are made may change from version to version
+        if any(kept[name] != value for name, value in found.items() if name != "intervals_95"):
             raise ValueError("predictions.csv and metrics.json differ")
         return TrainedRun(name, directory.path, report, directory.read_history())
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -71,7 +71,7 @@ class Bundle:
         files = {
             BUNDLE: self._description(),
             WEIGHTS: save_tensors(self._tensors()),
-            CARD: self.card.encode(),
+            CARD: self.card.encode(errors="surrogateescape"),  # names of files need not be text
         }
         if self.graph is not None:
             files[GRAPH] = self.graph
@@ -95,7 +95,11 @@ class Bundle:
             model_config = validated(ModelConfig, values["model"], "model.")
             model, standardizer = build(len(labels), audio, features, model_config)
             _fill(folder, model, standardizer, load_tensors(files[WEIGHTS]))
-            provenance, scores, card = values["provenance"], values["scores"], files[CARD].decode()
+            provenance, scores, card = (
+                values["provenance"],
+                values["scores"],
+                files[CARD].decode(errors="surrogateescape"),
+            )
         except BundleError:
             raise
         except (KeyError, TypeError, AttributeError, ValueError, MagtfnetError, SafetensorError) as error:
