@@ -7,6 +7,7 @@ import struct
 import sys
 import tracemalloc
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ from magtfnet import (
     read_audio,
 )
 from magtfnet.audio.blocks import open_recording
-from magtfnet.audio.containers import FileBytes
+from magtfnet.audio.containers import FileBytes, Nameless
 from magtfnet.audio.io import read_header
 
 FORMATS = [
@@ -193,6 +194,29 @@ def test_a_stream_that_promises_more_than_memory(tmp_path):
         read_audio(path)
 
 
+def test_a_disk_that_fails_under_python_is_no_truncated_recording(tmp_path, monkeypatch):
+    path = written(tmp_path / "x.wav", tone(seconds=20))
+    monkeypatch.setattr(sys, "platform", "win32")  # there libsndfile reads through Python
+    known = Nameless.readinto
+
+    def fails(self, buffer):
+        if self._file.tell() > 60_000:
+            self._file = SimpleNamespace(read=raise_error, seek=self._file.seek, tell=self._file.tell)
+        return known(self, buffer)
+
+    def raise_error(_):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(Nameless, "readinto", fails)
+    with pytest.raises(StorageError, match=r"x\.wav: Input/output error; check the permissions and the disk"):
+        read_audio(path)
+    with (
+        open_recording(path) as opened,
+        pytest.raises(StorageError, match=r"x\.wav: Input/output error; check the permissions and the disk"),
+    ):
+        list(opened.blocks(1.0))
+
+
 def test_what_memory_does_not_hold_is_named(tmp_path, monkeypatch):
     path = written(tmp_path / "x.wav", tone())
 
@@ -204,7 +228,7 @@ def test_what_memory_does_not_hold_is_named(tmp_path, monkeypatch):
         read_audio(path)
     with (
         open_recording(path) as opened,
-        pytest.raises(TruncatedAudioError, match="8000 samples, more than memory holds; copy or cut it"),
+        pytest.raises(UnreadableAudioError, match="8000 samples at once, more than memory holds; cut it"),
     ):
         next(opened.blocks(opened.duration))
 

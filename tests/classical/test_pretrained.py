@@ -404,6 +404,19 @@ def test_what_the_hub_has_but_cannot_be_read_is_not_asked_to_be_fetched_again():
     )
 
 
+def test_a_library_that_weights_need_is_named(pytorch_file, monkeypatch):
+    folder, _ = pytorch_file
+
+    def needs(*_, **__):
+        raise ImportError("Using bitsandbytes requires accelerate\nmore words")
+
+    monkeypatch.setattr("transformers.AutoModel.from_pretrained", needs)
+    with pytest.raises(
+        ConfigError, match=r"needs a library that is not there \(Using bitsandbytes .*accelerate\)"
+    ):
+        create_classical("wav2vec2", weights=str(folder))
+
+
 def test_weights_of_another_network_are_refused(pytorch_file):
     folder, weights = pytorch_file
     torch.save(

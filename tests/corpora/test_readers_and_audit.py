@@ -13,6 +13,7 @@ from magtfnet import ConfigError, CorpusError, LabelError, StorageError, load_co
 from magtfnet.corpora import Utterance
 from magtfnet.corpora.audit import audit
 from magtfnet.corpora.layouts import Spoken
+from magtfnet.corpora.mapping import LabelMapping, load_mapping
 from magtfnet.corpora.synthetic import PROSODY, synthesize, write_corpus
 
 
@@ -143,9 +144,10 @@ def test_the_same_letters_are_the_same_however_they_are_coded(tmp_path):
         recording(tmp_path / folder / name)
         recording(tmp_path / folder / "sad" / "Ann.wav")
         joerg = unicodedata.normalize("NFC", "Jörg")
-        (tmp_path / "m.toml").write_text(f"speaker = '^({joerg}|Ann)'\n")
-        corpus = load_corpus("folder", tmp_path / folder, mapping=tmp_path / "m.toml")
-        assert {(u.emotion, u.speaker) for u in corpus} == {("sadness", "Ann"), ("anger", joerg)}
+        for form in ("NFC", "NFD"):
+            (tmp_path / "m.toml").write_text(f"speaker = '^({unicodedata.normalize(form, joerg)}|Ann)'\n")
+            corpus = load_corpus("folder", tmp_path / folder, mapping=tmp_path / "m.toml")
+            assert {(u.emotion, u.speaker) for u in corpus} == {("sadness", "Ann"), ("anger", joerg)}
     rows = "".join(f"c/sad/Ann.wav,{'sad' if i else 'anger'},{unicodedata.normalize(form, 'Jörg')},{i},{i + 0.1}\n"
                    for i, form in enumerate(("NFC", "NFD")))  # fmt: skip
     (tmp_path / "t.csv").write_text("path,emotion,speaker,start,end\n" + rows)
@@ -157,6 +159,15 @@ def test_the_same_letters_are_the_same_however_they_are_coded(tmp_path):
     recording(tmp_path / "e" / "sad" / "b.wav")
     found = load_corpus("folder", tmp_path / "e", mapping=tmp_path / "m.toml")
     assert sorted(u.emotion for u in found) == ["boredom", "sadness"]
+    of_python = LabelMapping({unicodedata.normalize("NFD", "Müde"): "boredom"})
+    assert [u.emotion for u in load_corpus("folder", tmp_path / "e", mapping=of_python)] == [
+        u.emotion for u in found
+    ]
+    targets = [unicodedata.normalize(form, "müde") for form in ("NFC", "NFD")]
+    (tmp_path / "m.toml").write_text(
+        f'[emotions]\n{json.dumps(unicodedata.normalize("NFC", "Müde"))} = "{targets[0]}"\nsad = "{targets[1]}"\n'
+    )
+    assert load_mapping(tmp_path / "m.toml").targets(["Müde", "sad"]) == {targets[0]}
 
 
 def test_an_empty_name_is_nobodys(tmp_path):

@@ -59,8 +59,9 @@ def test_an_exported_bundle_is_fetched_with_its_graph(hub, trained, exported):
     [
         ("CC-BY-NC-SA-4.0", ["license: cc-by-nc-sa-4.0"]),
         ("ODbL-1.0", ["license: odbl"]),
-        ("not stated; usage: research", ["license: other", "license_name: not-stated-usage-research"]),
-        ("CC0-1.0, as its page states", ["license: other", "license_name: cc0-1.0-as-its-page-states"]),
+        ("not stated; usage: research", ["license: other", 'license_name: "not-stated-usage-research"']),
+        ("CC0-1.0, as its page states", ["license: other", 'license_name: "cc0-1.0-as-its-page-states"']),
+        ("1.0", ["license: other", 'license_name: "1.0"']),
         ("other", ["license: other"]),
         ("\n: [", ["license: other"]),
     ],

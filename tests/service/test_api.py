@@ -191,6 +191,7 @@ def test_what_can_be_got_has_a_head(service):
         assert head.content == b""
         assert head.headers["content-type"] == whole.headers["content-type"]
     assert service.client.head("/v1/predict").status_code == 405
+    assert service.client.delete("/v1/models").headers["allow"] == "GET, HEAD"
     assert service.client.head("/v1/nothing").status_code == 404
 
 

@@ -146,6 +146,8 @@ def test_no_interval_of_a_textgrid_is_without_length():
         [Segment(0.0, end, "joy", 0.9, 1)], duration=44_315 / 44_100, **facts
     )  # 0.28 µs more
     assert "intervals: size = 1" in FORMATS["textgrid"].write(found)
+    beyond = replace(found, duration=1.0, segments=(Segment(0.0, 1.00001, "joy", 0.9, 1),))
+    assert "intervals: size = 1" in FORMATS["textgrid"].write(beyond)
 
 
 def test_vtt_audacity_and_rttm():

@@ -13,7 +13,9 @@ from magtfnet.models.fisher_discriminant import FisherDiscriminantConfig
 from magtfnet.recognizer.bundle import build
 from magtfnet.training.fisher_discriminant import (
     ABSENT,
+    NEVER,
     TEMPERATURES,
+    _discriminant,
     held_out,
     linear_discriminant,
     strangers,
@@ -139,6 +141,12 @@ def test_a_class_without_utterances_is_never_told():
     assert bias[1] == ABSENT
     assert set((vectors @ weight.T + bias).argmax(axis=1)) == {0, 2}
     assert set((1e6 * vectors @ weight.T + bias).argmax(axis=1)) <= {0, 2}
+    _, final, divisor = _discriminant(
+        vectors, classes, np.arange(40), FisherDiscriminantConfig(num_classes=3), 0
+    )
+    assert divisor > 0
+    assert final[1] == NEVER
+    assert abs(final[[0, 2]]).max() < -NEVER
 
 
 def test_one_utterance_a_class_is_enough():

@@ -14,11 +14,11 @@ from magtfnet.audio.containers import FileBytes
 from magtfnet.audio.io import (
     MIN_DURATION,
     UNKNOWN_LENGTH,
-    more_than_memory_holds,
     named_error,
     open_sound,
     readable,
     refuse_incomplete,
+    refuse_lost,
 )
 from magtfnet.audio.waveform import Samples, Waveform
 from magtfnet.errors import (
@@ -80,8 +80,11 @@ class OpenRecording:
         except soundfile.LibsndfileError as error:
             raise named_error(error, self.name) from error
         except MemoryError as error:
-            raise more_than_memory_holds(self.name, self.num_samples) from error
+            raise UnreadableAudioError(
+                self.name, f"{size} samples at once, more than memory holds", "cut it"
+            ) from error
         if len(samples) < size:
+            refuse_lost(self.source, self.name)
             raise TruncatedAudioError(
                 self.name,
                 f"truncated, {first + len(samples)} samples where {self.num_samples} were expected",

@@ -21,15 +21,23 @@ class Nameless(RawIOBase):
 
     Args:
         file: open for reading.
+
+    Attributes:
+        error: what the system said while it was read.
     """
 
     def __init__(self, file: BinaryIO) -> None:
         super().__init__()
         self._file = file
+        self.error: OSError | None = None
 
     def readinto(self, buffer: Any) -> int:
-        """See ``RawIOBase``."""
-        data = self._file.read(len(buffer))
+        """See ``RawIOBase``; what the system says is kept, since libsndfile would pass over it."""
+        try:
+            data = self._file.read(len(buffer))
+        except OSError as error:
+            self.error = error
+            return 0
         buffer[: len(data)] = data
         return len(data)
 

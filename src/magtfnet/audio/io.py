@@ -201,8 +201,11 @@ def _read_part(file: soundfile.SoundFile, source: Path, start: float | None, end
     try:
         samples = file.read(last - first, dtype="float32", always_2d=True)
     except MemoryError as error:
-        raise more_than_memory_holds(source, file.frames) from error
+        raise TruncatedAudioError(
+            source, f"its header promises {file.frames} samples, more than memory holds", "copy or cut it"
+        ) from error
     if samples.shape[0] < last - first:
+        refuse_lost(file, source)
         raise TruncatedAudioError(
             source,
             f"truncated, {samples.shape[0]} samples where {last - first} were expected",
@@ -211,11 +214,17 @@ def _read_part(file: soundfile.SoundFile, source: Path, start: float | None, end
     return np.ascontiguousarray(samples.T if samples.shape[1] > 1 else samples[:, 0])
 
 
-def more_than_memory_holds(source: Path | str, frames: int) -> TruncatedAudioError:
-    """Return the error of a recording whose header promises so many samples in each channel."""
-    return TruncatedAudioError(
-        source, f"its header promises {frames} samples, more than memory holds", "copy or cut it"
-    )
+def refuse_lost(file: soundfile.SoundFile, source: Path | str) -> None:
+    """Refuse what the system did not let libsndfile read through Python; nothing else tells of it.
+
+    Raises:
+        StorageError: so it was.
+    """
+    error = file.name.error if isinstance(file.name, Nameless) else None
+    if error is not None:
+        raise StorageError(
+            f"{source}: {error.strerror or error}; check the permissions and the disk"
+        ) from error
 
 
 def _bounds(

@@ -53,8 +53,14 @@ class TransformersEncoder(PretrainedEncoder):
                 weights, output_loading_info=True, dtype=torch.float32, **options
             )
             prepare = transformers.AutoFeatureExtractor.from_pretrained(weights, **options)
-        except (MemoryError, ImportError):  # say nothing of the checkpoint
+        except MemoryError:  # says nothing of the checkpoint
             raise
+        except ImportError as error:
+            why = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise ConfigError(
+                f"model.weights = '{weights}' needs a library that is not there ({why}); install it, or take weights "
+                "that are not quantised"
+            ) from error
         except Exception as error:  # whatever others' code makes of files that anybody wrote
             raise ConfigError(where_to_get(weights, error, download=download)) from error
         kind = found.config.model_type

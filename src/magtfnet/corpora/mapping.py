@@ -47,6 +47,10 @@ class LabelMapping:
     met: set[str] = field(default_factory=set, compare=False, repr=False)
     """The native labels that were asked for, which ``refuse_misspelt`` looks at."""
 
+    def __post_init__(self) -> None:
+        emotions = {composed(native): target for native, target in self.emotions.items()}
+        object.__setattr__(self, "emotions", emotions)
+
     @classmethod
     def of(cls, labels: LabelSet, name: str = "the label set") -> "LabelMapping":
         """Return the mapping that merges as a label set does, and keeps its classes only."""
@@ -147,7 +151,7 @@ def load_mapping(file: Path) -> LabelMapping:
     if not isinstance(emotions, dict):
         raise ConfigError(f"{file}: 'emotions' must be a section of native = \"emotion\" lines; correct it")
     return LabelMapping(
-        {composed(native): _target(file, native, target) for native, target in emotions.items()},
+        {native: _target(file, native, target) for native, target in emotions.items()},
         _pattern(file, values, "speaker"),
         _pattern(file, values, "sentence"),
     )
@@ -159,14 +163,14 @@ def _target(file: Path, native: str, target: Any) -> str | None:
     if not isinstance(target, str) or not target.strip():
         raise ConfigError(f"{file}: emotions.{native} = {target!r}, expected an emotion's name or false")
     known = emotion_of(target)
-    return target.strip() if known is None else known.value
+    return composed(target).strip() if known is None else known.value
 
 
 def _pattern(file: Path, values: Mapping[str, Any], key: str) -> re.Pattern[str] | None:
     if key not in values:
         return None
     try:
-        pattern = re.compile(values[key])
+        pattern = re.compile(composed(values[key]))  # as the names that it is searched in
     except (re.error, TypeError) as error:
         raise ConfigError(
             f"{file}: {key} = {values[key]!r} is not a pattern ({error}); correct it"

@@ -97,7 +97,7 @@ def _licence(licence: str) -> list[str]:
     if word in KNOWN_LICENCES:
         return [f"license: {KNOWN_LICENCES[word]}"]
     name = re.sub(r"[^a-z0-9.]+", "-", word).strip("-.")
-    return ["license: other", *([f"license_name: {name}"] if name and name != "other" else [])]
+    return ["license: other", *([f'license_name: "{name}"'] if name and name != "other" else [])]
 
 
 @contextmanager

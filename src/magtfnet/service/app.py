@@ -62,8 +62,8 @@ def _elsewhere(app: FastAPI) -> APIRouter:
 
 def _methods(app: FastAPI, path: str) -> list[str]:
     """Return the methods that an address takes, none where there is no such address."""
-    described = app.openapi()["paths"].get(path, {})
-    return sorted(name.upper() for name in described)
+    described = {name.upper() for name in app.openapi()["paths"].get(path, {})}
+    return sorted(described | ({"HEAD"} if "GET" in described else set()))
 
 
 async def _parameter(request: Request, error: Exception) -> NoReturn:

@@ -139,7 +139,7 @@ def _without_gaps(segments: list[Segment], duration: float) -> list[tuple[float,
             intervals.append((last, segment.start, ""))
         intervals.append((segment.start, segment.end, _text(segment)))
         last = segment.end
-    if not intervals or f"{last:.6f}" != f"{duration:.6f}":
+    if not intervals or (last < duration and f"{last:.6f}" != f"{duration:.6f}"):
         intervals.append((last, duration, ""))
     return intervals
 

@@ -44,6 +44,8 @@ FOLDS = 5
 """Inner folds that the temperature is found with."""
 ABSENT = -1e9
 """The logit of a class of which the training part has nothing, far below that of any other."""
+NEVER = -100.0
+"""The same where a temperature has divided the others; a model in 8 bits must hold them beside it."""
 
 TEMPERATURES = (-8.0, 8.0)
 """Natural logarithms of the least and the greatest."""
@@ -181,7 +183,8 @@ def _discriminant(
     divisor = temperature(*held_out(inside, classes, groups, config))
     weight, bias = linear_discriminant(inside, classes, config)
     outside = weight @ principal.components_
-    return outside / divisor, (bias - outside @ principal.mean_) / divisor, divisor
+    moved = (bias - outside @ principal.mean_) / divisor
+    return outside / divisor, np.where(bias == ABSENT, NEVER, moved), divisor
 
 
 def held_out(
