@@ -50,6 +50,13 @@ print(json.dumps(EmotionRecognizer.load(sys.argv[1]).predict(sys.argv[2]).to_dic
     assert light["probabilities"] == pytest.approx(full["probabilities"], abs=1e-4)
 
 
+def test_a_folder_becomes_a_table(graph_path, synthetic, tmp_path):
+    folder = next(iter(synthetic)).path.parent
+    done = command("predict", folder, "--recursive", "--model", graph_path, "--out", tmp_path / "x.csv")
+    assert done.returncode == 0, done.stderr
+    assert len((tmp_path / "x.csv").read_text().splitlines()) > 1
+
+
 def test_a_bundle_that_was_not_exported_is_one_line(trained, synthetic):
     done = command("predict", trained.folder / "bundle", next(iter(synthetic)).path)
     assert done.returncode == 2
