@@ -74,9 +74,7 @@ def readable(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StorageError(
-            f"{path}: {error.strerror or error}; check the permissions and the disk"
-        ) from error
+        raise _not_let_read(path, error) from error
     except MemoryError as error:
         raise UnreadableAudioError(path, "more than memory holds", "cut it") from error
 
@@ -222,9 +220,11 @@ def refuse_lost(file: soundfile.SoundFile, source: Path | str) -> None:
     """
     error = file.name.error if isinstance(file.name, Nameless) else None
     if error is not None:
-        raise StorageError(
-            f"{source}: {error.strerror or error}; check the permissions and the disk"
-        ) from error
+        raise _not_let_read(source, error) from error
+
+
+def _not_let_read(source: Path | str, error: OSError) -> StorageError:
+    return StorageError(f"{source}: {error.strerror or error}; check the permissions and the disk")
 
 
 def _bounds(

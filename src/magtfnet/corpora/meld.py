@@ -18,7 +18,7 @@ from magtfnet.corpora.base import (
     register_corpus,
 )
 from magtfnet.corpora.sheets import read_sheet
-from magtfnet.corpora.unwrapping import is_hidden, list_folder, read_each
+from magtfnet.corpora.unwrapping import list_folder, read_each
 from magtfnet.errors import CorpusLayoutError
 from magtfnet.labels import Emotion
 
@@ -121,7 +121,7 @@ def _read_division(
 
 
 def _below(folder: Path, depth: int = DEPTH) -> Iterator[Path]:
-    """Yield what lies below a folder, also behind links, in order; hidden folders are passed over."""
+    """Yield the clips below a folder, also behind links, in order; what is hidden is passed over."""
     for entry in list_folder(folder, INFO.source):
         if CLIP.fullmatch(entry.stem) and entry.suffix:
             yield entry
@@ -136,12 +136,7 @@ def _clips(root: Path) -> dict[str, dict[str, Path]]:
         folders = path.relative_to(root).parts[:-1]
         named = [match[1].lower() for part in folders if (match := FOLDER.fullmatch(part))]
         suffix = path.suffix.lower()
-        if (
-            not named
-            or suffix not in SUFFIXES
-            or not CLIP.fullmatch(path.stem)
-            or any(map(is_hidden, folders))
-        ):
+        if not named or suffix not in SUFFIXES:
             continue
         known = clips[named[-1]].get(path.stem)
         if known is None or SUFFIXES.index(suffix) < SUFFIXES.index(known.suffix.lower()):
