@@ -119,6 +119,20 @@ def test_the_pitch_of_harmonics_is_theirs(hertz):
     assert voice[inner, VOICE.index("h1_h4")].mean() == pytest.approx(2 * np.log(4), abs=0.4)
 
 
+@pytest.mark.parametrize("hertz", [25, 40, 50])
+def test_a_hum_below_all_voices_is_none(hertz):
+    hum = 0.1 * np.sin(2 * np.pi * hertz * np.arange(RATE) / RATE)
+    assert voice_of(hum)[1][5:-5, 1].mean() == 0
+
+
+def test_what_falls_slowly_is_no_high_voice(generator):
+    brown = np.cumsum(generator.normal(size=RATE))
+    voice, voicing = voice_of(0.1 * brown / np.abs(brown).max())
+    voiced = voicing[:, 1].numpy() > 0
+    assert voiced.mean() < 0.5
+    assert (voice[voiced, VOICE.index("f0")].numpy() > 12 * np.log2(580 / 55)).mean() < 0.1
+
+
 def test_noise_has_no_voice_and_less_of_it_a_higher_ratio(generator):
     noise = 0.1 * generator.normal(size=RATE)
     assert voice_of(noise)[1][:, 1].mean() < 0.05

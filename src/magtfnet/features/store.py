@@ -38,7 +38,7 @@ from magtfnet.features.front_end import FrontEnd
 from magtfnet.features.functionals import functionals
 from magtfnet.progress import Progress, silent
 
-FRONT_END_VERSION = 5
+FRONT_END_VERSION = 6
 """Raised whenever the front end computes other numbers from the same configuration."""
 
 

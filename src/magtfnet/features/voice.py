@@ -187,7 +187,7 @@ def _period(normal: Tensor, octave_cost: Tensor, first: int) -> tuple[Tensor, Te
     here = normal[..., first:-1]
     before, after = normal[..., first - 1 : -2], normal[..., first + 1 :]
     merit = torch.where((here >= before) & (here >= after), here - octave_cost, -1.0)
-    best = merit.argmax(dim=-1, keepdim=True)
+    highest, best = merit.max(dim=-1, keepdim=True)
     left = before.gather(-1, best).select(-1, 0)
     middle = here.gather(-1, best).select(-1, 0)
     right = after.gather(-1, best).select(-1, 0)
@@ -195,6 +195,8 @@ def _period(normal: Tensor, octave_cost: Tensor, first: int) -> tuple[Tensor, Te
     bent = bend.abs() > 1e-9
     shift = torch.where(bent, 0.5 * (left - right) / torch.where(bent, bend, 1.0), 0.0).clamp(-0.5, 0.5)
     height = middle - 0.25 * (left - right) * shift
+    # without a maximum in the range there is no candidate: of a hum below it, the shortest lag is the highest
+    height = torch.where(highest.select(-1, 0) > -1.0, height, 0.0)
     return best.select(-1, 0) + first + shift, height.clamp(0.0, 0.9999)
 
 
