@@ -144,6 +144,26 @@ def test_the_card_says_how_sure_it_is(past, synthetic, feature_cache):
     assert "| answered % | 100.00 | 90.00 | 80.00 | 70.00 | 60.00 | 50.00 |" in bundle.card
 
 
+def test_the_card_says_what_intervals_resample(past, synthetic, feature_cache):
+    def cell_and_card(corpus, pooled):
+        result = replace(past, best_epochs=(1,), reports=AggregateReport({"run": pooled}))
+        card = ship(corpus, [result], cache=feature_cache).card
+        row = next(line for line in card.splitlines() if line.startswith(f"| {result.protocol} | 1 |"))
+        return row.split(" | ")[-1].removesuffix(" |"), card
+
+    pooled = past.reports.pooled
+    of_two = [replace(row, speaker=str(number % 2)) for number, row in enumerate(pooled.rows)]
+    resampled, card = cell_and_card(synthetic, EvaluationReport(pooled.classes, tuple(of_two)))
+    assert resampled == "speakers"
+    assert "too narrow" not in card
+    nobody = replace(synthetic, utterances=tuple(replace(u, speaker=None) for u in synthetic))
+    unknown = [replace(row, speaker=None) for row in of_two]
+    resampled, card = cell_and_card(nobody, EvaluationReport(pooled.classes, tuple(unknown)))
+    assert resampled == "utterances"
+    assert "too narrow" in card
+    assert "speakers not known" in card
+
+
 def test_results_that_do_not_fit_are_refused(past, synthetic, trained, tmp_path):
     training = past.config.training.model_copy(update={"learning_rate": 0.5})
     other = replace(past, config=past.config.model_copy(update={"training": training}))

@@ -48,7 +48,7 @@ def model_card(
         f"- corpus: {corpus.name}, language {corpus.language or 'not stated'}, licence {corpus.licence}",
         f"- citation of the corpus: {corpus.citation or 'none stated'}",
         "",
-        "Trained on one corpus: other languages, microphones, and feelings that are not acted will score lower.",
+        "Trained on one corpus: other languages, microphones and ways to show a feeling will score lower.",
         "Not for decisions about a person: an expression that sounds like an emotion is not the emotion.",
         "",
     ]

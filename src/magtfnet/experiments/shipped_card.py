@@ -34,7 +34,7 @@ def shipped_card(bundle: Bundle, corpus: Corpus, results: Sequence[PastResults],
         bundle: the model, without its card and graph.
         corpus: what it was trained on.
         results: of the protocols that were run with the same recipe.
-        digest: SHA-256 of the weights.
+        digest: SHA-256 of the values of the model's tensors.
     """
     return ENVIRONMENT.get_template("shipped_card.md").render(
         model=bundle.model_config.name,
@@ -58,16 +58,16 @@ def shipped_card(bundle: Bundle, corpus: Corpus, results: Sequence[PastResults],
 
 def _scores(result: PastResults, corpus: Corpus) -> list[str]:
     pooled = result.reports.pooled
-    wa = pooled.intervals.get("WA_over_speakers") or pooled.intervals.get("WA_wilson")
-    ua = pooled.intervals.get("UA_over_speakers") or pooled.intervals.get("UA_over_utterances")
+    unit = "speakers" if "WA_over_speakers" in pooled.intervals else "utterances"
     return [
         result.protocol,
         str(len(result.reports.runs)),
         _tested_speakers(result, corpus),
         percent(pooled.weighted_accuracy),
-        percent_range(wa),
+        percent_range(pooled.intervals.get(f"WA_over_{unit}")),
         percent(pooled.unweighted_accuracy),
-        percent_range(ua),
+        percent_range(pooled.intervals.get(f"UA_over_{unit}")),
+        unit,
     ]
 
 
