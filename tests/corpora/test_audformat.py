@@ -89,6 +89,22 @@ def test_a_table_by_its_file(tmp_path, storage):
         load_corpus("audformat", root / f"db.files.{storage}")
 
 
+def with_speakers_in_parts(database):
+    database.drop_tables("files")
+    for part, files, speakers in (("train", FILES[:1], [3]), ("test", FILES[1:], [8, 3])):
+        table = database[f"speaker.{part}"] = audformat.Table(audformat.filewise_index(files))
+        table["speaker"] = audformat.Column(scheme_id="speaker")
+        table["speaker"].set(speakers)
+
+
+def test_speakers_that_stand_in_several_tables(tmp_path):
+    corpus = load_corpus("audformat", write(tmp_path, extra=[with_speakers_in_parts]))
+    assert [(u.id, u.speaker, u.sex) for u in corpus] == [
+        ("wav/a.wav", "3", "male"),
+        ("wav/b.wav", "8", "female"),
+    ]
+
+
 def without_emotion(database):
     database.drop_tables("emotion")
 

@@ -208,10 +208,10 @@ def test_a_list_without_files(server, tmp_path):
 @pytest.fixture
 def large_files(server):
     """CREMA-D's own source with this machine for its servers: pointers here, content there."""
-    names = ["1001_DFA_ANG_XX", "1040_ITH_SAD_X"]
-    listing = '"Stimulus_Number","Filename"\n' + "".join(f'{n},"{name}"\n' for n, name in enumerate(names))
+    # as in the release, whose list has two X where the file's name has one
+    listing = '"Stimulus_Number","Filename"\n1,"1001_DFA_ANG_XX"\n3234,"1040_ITH_SAD_XX"\n'
     server.files["/raw/SentenceFilenames.csv"] = listing.encode()
-    for name in names:
+    for name in ("1001_DFA_ANG_XX", "1040_ITH_SAD_X"):
         data = name.encode()
         pointer = f"version https://git-lfs.github.com/spec/v1\noid {sha256(data)}\nsize {len(data)}\n"
         server.files[f"/raw/AudioWAV/{name}.wav"] = pointer.encode()

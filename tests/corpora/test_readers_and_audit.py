@@ -10,8 +10,9 @@ import pytest
 import soundfile
 
 from magtfnet import ConfigError, CorpusError, LabelError, StorageError, load_corpus
-from magtfnet.corpora import Utterance
+from magtfnet.corpora import Corpus, Utterance
 from magtfnet.corpora.audit import audit
+from magtfnet.corpora.base import LeftOut
 from magtfnet.corpora.layouts import Spoken
 from magtfnet.corpora.mapping import LabelMapping, load_mapping
 from magtfnet.corpora.synthetic import PROSODY, synthesize, write_corpus
@@ -86,6 +87,34 @@ def test_folder_reads_any_depth_and_counts_the_rest(tmp_path):
         ("sad/1.flac", "sadness", None),
     ]
     assert sorted(item.path.name for item in corpus.left_out) == ["README", "notes.txt"]
+    assert corpus.describe() == (
+        "2 utterances of folder, 2 left out (not in a folder of an emotion: 1; not a recording by its suffix: 1)"
+    )
+    assert corpus.summary.endswith("(2 utterances, 2 left out, yours)")
+
+
+def test_what_is_left_out_for_many_reasons_is_told_in_a_line(tmp_path):
+    recording(tmp_path / "sad" / "1.wav")
+    recording(tmp_path / "angry" / "1.wav")
+    found = load_corpus("folder", tmp_path)
+    reasons = [LeftOut(tmp_path / f"{n}{k}", f"reason {n}") for n in range(1, 6) for k in range(n)]
+    corpus = Corpus(found.info, tmp_path, found.utterances, found.labels, tuple(reasons))
+    told = ", 15 left out (reason 5: 5; reason 4: 4; reason 3: 3; others: 3)"
+    assert corpus.describe().endswith(told)
+
+
+def test_an_emotion_without_recordings_is_no_class_that_is_forgotten(tmp_path):
+    for name in ("angry/1.wav", "sad/1.wav"):
+        recording(tmp_path / name)
+    for name in ("happy/1.m4a", "scripts/convert.sh"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+    with pytest.raises(
+        CorpusError,
+        match=r"happy: no recording in it \(1\.m4a first\); expected recordings of this emotion as \.aif, .*ffmpeg",
+    ):
+        load_corpus("folder", tmp_path)
+    assert len(load_corpus("folder", tmp_path, leave_out_foreign=True)) == 2, "the audit tells, and goes on"
 
 
 def test_folder_says_of_links_what_it_does_not_follow(tmp_path):
@@ -212,6 +241,14 @@ def test_table_with_blanks_behind_commas(table):
         "table", table("path, emotion, speaker\naudio/a.wav, angry, 01\naudio/b.wav, sad, 02\n")
     )
     assert (first.emotion, first.speaker, second.emotion, second.speaker) == ("anger", "01", "sadness", "02")
+
+
+def test_what_others_write_for_nothing_is_no_speaker(table):
+    """R writes NA; of all who are not known it would make one person."""
+    text = 'path,emotion,speaker,sex,end\n"audio/a.wav","angry","01","female",0.5\n"audio/b.wav","sad",NA,nan,NA\n'
+    first, second = load_corpus("table", table(text))
+    assert (first.speaker, first.sex, first.end) == ("01", "female", 0.5)
+    assert (second.speaker, second.sex, second.end) == (None, None, None)
 
 
 def test_table_with_a_comma_too_many_and_patterns(table, tmp_path):

@@ -301,8 +301,35 @@ def test_fold_files_that_are_not_there(tmp_path):
     (tmp_path / "test_fold_1.jsonl").write_text(
         "\n".join(json.dumps({"key": f"made-{u.id}"}) for u in corpus)
     )
-    with pytest.raises(SplitError, match="one fold has nothing to train on; give at least 2 folds"):
+    with pytest.raises(
+        SplitError, match=r"nothing to train on; give at least 2 folds, or put train_fold_1\.jsonl beside it"
+    ):
         protocols.folds_from(corpus, file=tmp_path / "test_fold_1.jsonl", duplicates={})
+
+
+def test_emoboxs_one_fold_of_a_corpus_is_its_split(tmp_path):
+    """For TESS, CREMA-D and MELD it has ``fold_1`` alone, with files of what is learnt from."""
+    corpus = corpus_of(many())
+    ids = [u.id for u in corpus]
+    (tmp_path / "fold_1").mkdir()
+
+    def write(part, ids):
+        lines = [json.dumps({"key": f"made-{id_}"}) for id_ in ids]
+        (tmp_path / "fold_1" / f"made_{part}_fold_1.jsonl").write_text("\n".join(lines))
+
+    write("test", ids[:8])
+    write("train", ids[8:])
+    (split,) = protocols.folds_from(corpus, file=tmp_path, duplicates={})
+    assert [u.id for u in split.test] == ids[:8]
+    assert {u.id for u in (*split.train, *split.validation)} == set(ids[8:])
+    write("train", ids[12:])
+    with pytest.raises(SplitError, match="4 utterances have no fold"):
+        protocols.folds_from(corpus, file=tmp_path, duplicates={})
+    write("valid", ids[8:12])
+    assert len(protocols.folds_from(corpus, file=tmp_path, duplicates={})) == 1
+    write("train", ids[7:])
+    with pytest.raises(SplitError, match=f"utterance '{ids[7]}' is learnt from and tested; give it one side"):
+        protocols.folds_from(corpus, file=tmp_path, duplicates={})
 
 
 @pytest.mark.parametrize("named", ["", "fold_2", "fold_1/made_test_fold_1.jsonl"])

@@ -254,7 +254,7 @@ def meld_row(dialogue, emotion):
     [
         "train_splits/{}.wav", "train/train_splits/{}.wav", "train_splits/wav/{}.wav", "train_splits_wav/{}.wav",
         "audio/train/{}.wav", "train_audio/{}.flac", "train_splits/train_splits/{}.wav", "train_splits/{}.mp3",
-        "train/{}.WAV",
+        "train/{}.WAV", "train-wav/{}.wav", "train_splits/{}.mp4.wav",
     ],
 )  # fmt: skip
 def test_meld_audio_wherever_it_was_extracted_to(tmp_path, where):
@@ -273,7 +273,34 @@ def test_meld_audio_wherever_it_was_extracted_to(tmp_path, where):
         ("dia1_utt0-train", "anger"),
         ("dia0_utt0-test", "sadness"),
     ]
-    assert not corpus.left_out
+    assert [(item.path.name, item.reason) for item in corpus.left_out] == [
+        ("final_videos_testdia0_utt0.mp4", "a clip that is there without this prefix too")
+    ]
+
+
+def test_meld_clips_that_are_there_with_a_prefix_alone(tmp_path):
+    header = "Speaker,Emotion,Dialogue_ID,Utterance_ID,Season,Episode\n"
+    (tmp_path / "test_sent_emo.csv").write_text(header + meld_row(0, "joy") + meld_row(1, "anger"))
+    touch(tmp_path, *(f"test/final_videos_testdia{n}_utt0.wav" for n in (0, 1)), "test/dia1_utt0.wav")
+    corpus = read("meld", tmp_path)
+    assert [u.path.name for u in corpus] == ["final_videos_testdia0_utt0.wav", "dia1_utt0.wav"]
+    assert [item.path.name for item in corpus.left_out] == ["final_videos_testdia1_utt0.wav"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "speaker"),
+    [
+        ("Ross", "Ross"), ("All", None), ("Both", None), ("Ross and Rachel", None), ("Joey, Chandler", None),
+        ("Mr. Anderson", "Mr. Anderson"), ("Phoebe Sr", "Phoebe Sr."), ("Dr. Leedbetter", "Dr. Ledbetter"),
+    ],
+)  # fmt: skip
+def test_meld_speakers_are_one_each(tmp_path, cell, speaker):
+    """Who speaks with others speaks alone elsewhere: as a speaker of its own such a row would be on both sides."""
+    header = "Speaker,Emotion,Dialogue_ID,Utterance_ID,Season,Episode\n"
+    rows = meld_row(0, "joy") + f'"{cell}",anger,1,0,1,1\n'
+    (tmp_path / "train_sent_emo.csv").write_text(header + rows)
+    touch(tmp_path, *(f"train/dia{n}_utt0.wav" for n in (0, 1)))
+    assert read("meld", tmp_path)["dia1_utt0-train"].speaker == speaker
 
 
 def test_meld_divisions_whose_audio_is_there_can_be_used_alone(tmp_path):

@@ -175,11 +175,12 @@ def _emotion_column(table: "Table") -> str | None:
 def _values(
     database: "Database", table: "Table", names: Sequence[str], field: str | None = None
 ) -> list[str | None]:
-    """Return, for each row of a table, what a column says: one of its own, or one of a table of whole files.
+    """Return, for each row of a table, what a column says: one of its own, or those of tables of whole files.
 
     ``field`` is what the column's scheme is asked to say of the value. None where nobody says it.
     """
     whole_files = [other for other in database.tables.values() if other.is_filewise]
+    by_file: dict[str, str] = {}
     for source in (table, *whole_files):
         for name in names:
             if name not in source.columns:
@@ -190,9 +191,10 @@ def _values(
                 continue
             if source is table:
                 return values
-            by_file = dict(zip(source.files, values, strict=True))
-            return [by_file.get(file) for file in table.files]
-    return [None] * len(table)
+            for file, value in zip(source.files, values, strict=True):
+                if value is not None:
+                    by_file.setdefault(file, value)  # a table of each part has its own files
+    return [by_file.get(file) for file in table.files]
 
 
 def _sexes(database: "Database", table: "Table") -> list[str | None]:

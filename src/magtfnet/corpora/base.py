@@ -138,6 +138,9 @@ class CorpusInfo:
     request: str | None = None
 
 
+REASONS = 3
+"""For which something was left out that a line names."""
+
 Reader = Callable[[Path, LabelMapping], Iterable[Utterance | LeftOut]]
 
 
@@ -224,15 +227,25 @@ class Corpus:
         raise KeyError(id_)
 
     def describe(self) -> str:
-        """Return what this is in a few words, with the official count beside the one found."""
+        """Return what this is in a few words, with the official count beside the one found and what was passed over."""
         name = self.name if self.part is None else f"{self.name}, {self.part}"
         official = "" if self.info.utterances is None else f" (official {self.info.utterances})"
-        return f"{len(self)} utterances of {name}{official}"
+        return f"{len(self)} utterances of {name}{official}{self._passed_over()}"
+
+    def _passed_over(self) -> str:
+        """Say how many were left out, by the reasons that most have."""
+        if not self.left_out:
+            return ""
+        reasons = Counter(item.reason for item in self.left_out).most_common()
+        told = [f"{reason}: {number}" for reason, number in reasons[:REASONS]]
+        rest = sum(number for _, number in reasons[REASONS:])
+        return f", {len(self.left_out)} left out ({'; '.join([*told, f'others: {rest}'] if rest else told)})"
 
     @property
     def summary(self) -> str:
         """Its title, size and licence, as reports have them."""
-        return f"{self.info.title} ({len(self)} utterances, {self.info.licence})"
+        left_out = f"{len(self.left_out)} left out, " if self.left_out else ""
+        return f"{self.info.title} ({len(self)} utterances, {left_out}{self.info.licence})"
 
     def counts(self) -> dict[str, int]:
         """Return the number of utterances of each emotion, in alphabetical order."""

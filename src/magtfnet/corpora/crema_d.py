@@ -2,7 +2,7 @@
 
 Acted American English: 91 actors, 12 sentences, 6 emotions, 7442 clips, 16 kHz WAV. ``1001_DFA_ANG_XX.wav``
 spells actor 1001, sentence DFA, emotion ANG, and its level (LO, MD, HI, or XX where none was asked for; one name
-has a single X). The label is what was acted, not what listeners heard.
+has a single X there, and two in the release's lists). The label is what was acted, not what listeners heard.
 
 ``1076_MTI_SAD_XX.wav`` holds no sound in the original; ``magtfnet check`` lists it as silent.
 """
@@ -60,6 +60,7 @@ INFO = CorpusInfo(
             folder="AudioWAV",
             listing="SentenceFilenames.csv",
             pattern=re.sub(r"\(\?P<\w+>", "(?:", STEM),
+            respelt={"1040_ITH_SAD_XX": "1040_ITH_SAD_X"},
         ),
     ),
 )  # fmt: skip

@@ -11,10 +11,12 @@ from magtfnet.errors import SplitError, StorageError
 
 Fold = tuple[list[Utterance], list[Utterance]]
 """What is not tested, and what is."""
+TESTED, LEARNT = "test_fold_", ("train_fold_", "valid_fold_")
+"""In the names of EmoBox's files: of what is tested, and of what is not."""
 
 
 def read_folds(file: Path, corpus: Corpus) -> list[Fold]:
-    """Return the folds in their order; every utterance of the corpus is tested once.
+    """Return the folds in their order; every utterance of the corpus is tested once, or EmoBox has one split.
 
     Raises:
         SplitError: the file is of neither kind, names an utterance that the corpus does not have, leaves one
@@ -26,14 +28,15 @@ def read_folds(file: Path, corpus: Corpus) -> list[Fold]:
             file = file.parent  # one of EmoBox's files stands for all that lie beside it
         if re.fullmatch(r"fold_\d+", file.name) and file.is_dir() and not _emobox_files(file):
             file = file.parent  # as published, a folder a fold: the others lie beside it
-        tested = _in_our_spelling(_read_emobox(file), corpus) if file.is_dir() else _read_csv(file)
+        if file.is_dir():
+            return _read_emobox(file, corpus)
+        return _folds(file, corpus, _read_csv(file))
     except OSError as error:
         raise StorageError(
             f"{file}: {error.strerror}; name a CSV of id,fold or a folder of EmoBox's folds"
         ) from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise SplitError(f"{file}: not a table of folds ({error}); write it as CSV in UTF-8") from error
-    return _folds(file, corpus, tested)
 
 
 def _read_csv(file: Path) -> list[list[str]]:
@@ -53,8 +56,11 @@ def _read_csv(file: Path) -> list[list[str]]:
     return [[row["id"] for row in rows if row["fold"] == name] for name in names]
 
 
-def _read_emobox(folder: Path) -> list[list[str]]:
-    """Return the ids of each fold, from ``test_fold_1.jsonl`` or, as published, ``fold_1/NAME_test_fold_1.jsonl``."""
+def _read_emobox(folder: Path, corpus: Corpus) -> list[Fold]:
+    """Return the folds of ``test_fold_1.jsonl`` or, as published, ``fold_1/NAME_test_fold_1.jsonl``, and so on.
+
+    Where there is one fold, the files of training and of validation beside it say what is not tested.
+    """
     files = _emobox_files(folder) or sorted(
         folder.glob("fold_*/*_test_fold_*.jsonl"), key=lambda file: _natural(file.parent.name)
     )
@@ -67,14 +73,28 @@ def _read_emobox(folder: Path) -> list[list[str]]:
             f"{folder}: neither test_fold_1.jsonl nor fold_1/*_test_fold_1.jsonl in it; expected EmoBox's folds, or "
             "name a CSV of id,fold"
         )
-    return [
-        [_emobox_id(file, line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
-        for file in files
-    ]
+    tested = [_emobox_ids(file, corpus) for file in files]
+    if len(files) > 1:
+        return _folds(folder, corpus, tested)
+    beside = [files[0].with_name(files[0].name.replace(TESTED, part)) for part in LEARNT]
+    learnt = [id_ for file in beside if file.is_file() for id_ in _emobox_ids(file, corpus)]
+    if not learnt:
+        raise SplitError(
+            f"{folder}: one fold has nothing to train on; give at least 2 folds, or put {beside[0].name} beside it"
+        )
+    if both := set(learnt) & set(tested[0]):
+        raise SplitError(f"{folder}: utterance '{min(both)}' is learnt from and tested; give it one side")
+    _, split = _folds(folder, corpus, [learnt, *tested])
+    return [split]
 
 
 def _emobox_files(folder: Path) -> list[Path]:
     return sorted(folder.glob("test_fold_*.jsonl"), key=lambda file: _natural(file.name))
+
+
+def _emobox_ids(file: Path, corpus: Corpus) -> list[str]:
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return _in_our_spelling([_emobox_id(file, line) for line in lines if line.strip()], corpus)
 
 
 def _emobox_id(file: Path, line: str) -> str:
@@ -87,10 +107,10 @@ def _emobox_id(file: Path, line: str) -> str:
         ) from error
 
 
-def _in_our_spelling(tested: Sequence[Sequence[str]], corpus: Corpus) -> list[list[str]]:
+def _in_our_spelling(ids: Sequence[str], corpus: Corpus) -> list[str]:
     """EmoBox writes a hyphen for each underscore of some corpora's names; letters' case differs in others."""
     ours = {_plain(utterance.id): utterance.id for utterance in corpus}
-    return [[ours.get(_plain(id_), id_) for id_ in ids] for ids in tested]
+    return [ours.get(_plain(id_), id_) for id_ in ids]
 
 
 def _plain(id_: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from magtfnet.audio.finding import AUDIO_SUFFIXES
-from magtfnet.corpora.base import CorpusInfo, LeftOut, Utterance, register_own_data
+from magtfnet.corpora.base import CorpusInfo, Foreign, LeftOut, Utterance, register_own_data
 from magtfnet.corpora.mapping import LabelMapping
 from magtfnet.corpora.unwrapping import list_folder
 from magtfnet.errors import CorpusLayoutError, CorpusRootError, LabelError
@@ -22,6 +22,9 @@ INFO = CorpusInfo(
     source="a folder that holds one folder per emotion",
 )
 
+SUFFIXES = ", ".join(sorted(AUDIO_SUFFIXES))
+EXPECTED = f"recordings of this emotion as {SUFFIXES} (ffmpeg -i a.m4a a.wav), or no such folder"
+
 
 @register_own_data(INFO)
 def read_folder(root: Path, mapping: LabelMapping) -> Iterator[Utterance | LeftOut]:
@@ -30,7 +33,8 @@ def read_folder(root: Path, mapping: LabelMapping) -> Iterator[Utterance | LeftO
         if not folder.is_dir():
             yield LeftOut(folder, "not in a folder of an emotion")
             continue
-        recordings = []
+        recordings: list[Path] = []
+        others: list[Path] = []
         for path in sorted(_files_below(folder)):
             if path.is_symlink() and not path.exists():
                 yield LeftOut(path, "a link to nothing")
@@ -41,7 +45,12 @@ def read_folder(root: Path, mapping: LabelMapping) -> Iterator[Utterance | LeftO
             elif path.suffix.lower() in AUDIO_SUFFIXES:
                 recordings.append(path)
             else:
-                yield LeftOut(path, "not a recording by its suffix")
+                others.append(path)
+        if others and not recordings and _is_emotion(folder, mapping):
+            # a class would be missing, and nobody told
+            yield Foreign(folder, f"no recording in it ({others[0].name} first)", EXPECTED)
+        for path in others:
+            yield LeftOut(path, "not a recording by its suffix")
         if not recordings:
             continue
         emotion = _emotion(folder, mapping)
@@ -68,6 +77,13 @@ def _files_below(folder: Path) -> Iterator[Path]:
             yield from _files_below(entry)
         else:
             yield entry
+
+
+def _is_emotion(folder: Path, mapping: LabelMapping) -> bool:
+    try:
+        return mapping.emotion(folder.name, folder) is not None
+    except LabelError:
+        return False
 
 
 def _emotion(folder: Path, mapping: LabelMapping) -> str | None:

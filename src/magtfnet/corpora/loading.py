@@ -107,7 +107,7 @@ def _read(
         raise StorageError(f"{error.filename or root}: {error.strerror}; check the permissions") from error
     for item in items:
         if isinstance(item, Foreign) and not leave_out_foreign:
-            raise CorpusLayoutError(item.path, item.reason, f"{item.expected}: move the file away")
+            raise CorpusLayoutError(item.path, item.reason, f"{item.expected}: move it away")
     return items
 
 

@@ -3,12 +3,18 @@
 English, 7 emotions, 13708 utterances in train, dev and test. ``train_sent_emo.csv`` and so on give each row a
 dialogue, an utterance, a speaker and an emotion; the clips, ``dia0_utt0.mp4``, are video, so their audio has to be
 extracted to ``dia0_utt0.wav`` beside them. Two clips of the original cannot be used (one is broken, one missing),
-which leaves 13706. Speakers' names are as the tables spell them. A session is an episode.
+which leaves 13706. Speakers' names are as the tables spell them, but for a few that are spelt in two ways; where a row
+names several people or ``All``, its speaker is not known, since each of them speaks elsewhere too. A session is an
+episode, by the tables, which give now and then one scene several.
+
+132 clips of the test part are there twice, the second time as ``final_videos_testdia0_utt0.mp4``: cut anew, as
+those say who listened. The plain ones are read, as in published results, and the others where there is no plain one.
 """
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 from magtfnet.corpora.base import (
     CorpusInfo,
@@ -23,14 +29,21 @@ from magtfnet.errors import CorpusLayoutError
 from magtfnet.labels import Emotion
 
 DIVISIONS = ("train", "dev", "test")
-FOLDER = re.compile(r"(?:.*_)?(train|dev|test)(?:_.*)?", re.IGNORECASE)
+FOLDER = re.compile(r"(?:.*[_-])?(train|dev|test)(?:[_-].*)?", re.IGNORECASE)
 """Folders of clips, in the archives (``output_repeated_splits_test``) and as people unpack and convert them."""
 UNUSABLE = frozenset({"dia125_utt3-train", "dia110_utt7-dev"})
 TABLE = re.compile(r"(?:train|dev|test)_sent_emo\.csv")
 DEPTH = 5
 """Folders below the root that are looked into: as it is published, clips lie two deep."""
-CLIP = re.compile(r"dia\d+_utt\d+")
+CLIP = re.compile(r"(?P<again>final_videos_test)?(?P<stem>dia\d+_utt\d+)(?:\.mp4)?", re.IGNORECASE)
+"""A name without its suffix; converted audio may keep the video's suffix before its own."""
 VIDEO = ".mp4"
+SEVERAL = re.compile(
+    r"all|both|everyone|everybody|(?:the )?(?:guys|girls|boys)|.*(?:\band\b|[,/&]).*", re.IGNORECASE
+)
+"""A speaker that is more than one."""
+SPELT = {"Dr. Leedbetter": "Dr. Ledbetter", "Phoebe Sr": "Phoebe Sr."}
+"""Speakers that the tables spell in two ways, by the rarer."""
 NO_AUDIO = "a video without audio beside it; extract it first (ffmpeg -i dia0_utt0.mp4 -vn dia0_utt0.wav)"
 COLUMNS = ("Speaker", "Emotion", "Dialogue_ID", "Utterance_ID", "Season", "Episode")
 SUFFIXES = (".wav", ".flac", ".mp3", VIDEO)
@@ -88,7 +101,8 @@ def read_meld(root: Path) -> Iterator[Utterance | LeftOut]:
 
 
 def _read(root: Path) -> Iterator[Utterance | LeftOut]:
-    clips = _clips(root)
+    clips, again = _clips(root)
+    yield from again
     for division in DIVISIONS:
         name = f"{division}_sent_emo.csv"
         table = next((file for file in (root / name, root / division / name) if file.is_file()), None)
@@ -113,11 +127,15 @@ def _read_division(
                 id=f"{stem}-{division}",
                 path=path,
                 emotion=EMOTIONS[row["Emotion"].lower()].value,
-                speaker=row["Speaker"],
+                speaker=_speaker(row["Speaker"]),
                 session=f"S{int(row['Season']):02d}E{int(row['Episode']):02d}",
             )
     for path in clips.values():
         yield LeftOut(path, f"no row in {table.name}")
+
+
+def _speaker(name: str) -> str | None:
+    return None if SEVERAL.fullmatch(name) else SPELT.get(name, name)
 
 
 def _below(folder: Path, depth: int = DEPTH) -> Iterator[Path]:
@@ -129,19 +147,31 @@ def _below(folder: Path, depth: int = DEPTH) -> Iterator[Path]:
             yield from _below(entry, depth - 1)
 
 
-def _clips(root: Path) -> dict[str, dict[str, Path]]:
-    """Return the clip of each division by stem: by the innermost folder below the root that names a division."""
+def _clips(root: Path) -> tuple[dict[str, dict[str, Path]], list[LeftOut]]:
+    """Return the clip of each division by stem, and second cuts of the same.
+
+    A clip is of the division that the innermost folder below the root names.
+    """
     clips: dict[str, dict[str, Path]] = {division: {} for division in DIVISIONS}
+    again: dict[str, dict[str, Path]] = {division: {} for division in DIVISIONS}
     for path in _below(root):
         folders = path.relative_to(root).parts[:-1]
         named = [match[1].lower() for part in folders if (match := FOLDER.fullmatch(part))]
         suffix = path.suffix.lower()
         if not named or suffix not in SUFFIXES:
             continue
-        known = clips[named[-1]].get(path.stem)
-        if known is None or SUFFIXES.index(suffix) < SUFFIXES.index(known.suffix.lower()):
-            clips[named[-1]][path.stem] = path
-    return clips
+        name = cast("re.Match[str]", CLIP.fullmatch(path.stem))
+        those = (again if name["again"] else clips)[named[-1]]
+        stem = name["stem"].lower()
+        if stem not in those or SUFFIXES.index(suffix) < SUFFIXES.index(those[stem].suffix.lower()):
+            those[stem] = path
+    twice = [
+        LeftOut(path, "a clip that is there without this prefix too")
+        for division in DIVISIONS
+        for stem, path in again[division].items()
+        if clips[division].setdefault(stem, path) != path
+    ]
+    return clips, twice
 
 
 def _read_table(file: Path) -> Iterator[dict[str, str]]:

@@ -6,8 +6,8 @@ invented: an archive without one is held to the audit of what it unpacks to.
 
 import json
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from magtfnet.errors import DownloadError
@@ -94,6 +94,7 @@ class LargeFiles:
         folder: the folder, the same at both.
         listing: a file of the repository that names them.
         pattern: a name without its suffix in that file.
+        respelt: names that the folder spells otherwise than that file, by the file's spelling.
         suffix: of the files.
     """
 
@@ -103,11 +104,12 @@ class LargeFiles:
     listing: str
     pattern: str
     suffix: str = ".wav"
+    respelt: Mapping[str, str] = field(default_factory=dict)
 
     def files(self, read_text: ReadText) -> list[RemoteFile]:
         """Return the files that the listing names; their sums are read file by file, when each is due."""
         names = sorted(set(re.findall(self.pattern, read_text(f"{self.pointers}/{self.listing}"))))
-        paths = [f"{self.folder}/{name}{self.suffix}" for name in names]
+        paths = [f"{self.folder}/{self.respelt.get(name, name)}{self.suffix}" for name in names]
         return [
             RemoteFile(f"{self.content}/{path}", path, f"pointer:{self.pointers}/{path}") for path in paths
         ]

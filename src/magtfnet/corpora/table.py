@@ -2,7 +2,7 @@
 
 A CSV or Parquet file with the columns ``path`` (relative to the table, or absolute) and ``emotion`` and,
 where they are known, ``id``, ``speaker``, ``sentence``, ``session``, ``sex``, ``start`` and ``end``
-(seconds).
+(seconds). There NA, NaN and the like say that a value is not known: of speakers without a name one must not be made.
 """
 
 import math
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 REQUIRED = ("path", "emotion")
 OPTIONAL = ("id", "speaker", "sentence", "session", "sex", "start", "end")
 NAMES = ("emotion", "speaker", "sentence", "session")
+MISSING = frozenset({"na", "n/a", "nan", "<na>", "null", "none"})
+"""What R, pandas and databases write where there is nothing; of a path and an emotion it may be the value itself."""
 
 INFO = CorpusInfo(
     name="table",
@@ -42,6 +44,7 @@ def read_table(root: Path, mapping: LabelMapping) -> Iterator[Utterance | LeftOu
     for number, row in enumerate(_read_frame(root).to_dict("records"), start=1):
         where = f"{root}, row {number}"
         values = {key: _text(row.get(key)) for key in (*REQUIRED, *OPTIONAL)}
+        values |= {key: None for key in OPTIONAL if (values[key] or "").casefold() in MISSING}
         values |= {key: composed(name) for key in NAMES if (name := values[key]) is not None}
         for key in REQUIRED:
             if values[key] is None:
