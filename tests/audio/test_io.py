@@ -29,6 +29,7 @@ from magtfnet import (
 from magtfnet.audio.blocks import open_recording
 from magtfnet.audio.containers import FileBytes, Nameless
 from magtfnet.audio.io import read_header
+from magtfnet.audio.mpeg import count_samples
 
 FORMATS = [
     ("WAV", "PCM_U8", 0.02),
@@ -167,6 +168,111 @@ def test_a_file_from_a_pipe_promises_no_size(tmp_path, placeholder):
     data[4:8] = data[40:44] = struct.pack("<I", placeholder)
     path.write_bytes(data)
     assert read_audio(path).num_samples == 8_000
+
+
+@pytest.mark.parametrize("behind", [b"", b"LIST" + struct.pack("<I", 4) + b"INFO"])
+def test_a_recorder_that_was_stopped_says_no_samples_and_left_some(tmp_path, behind):
+    path = written(tmp_path / "x.wav", tone())
+    data = bytearray(path.read_bytes())
+    data[40:44] = bytes(4)
+    path.write_bytes(data + behind)
+    for read in (read_audio, opened, lambda path: opened(path.read_bytes())):
+        with pytest.raises(
+            UnreadableAudioError, match=r"says no samples, and \d+ bytes behind it; write it anew"
+        ):
+            read(path)
+    path.write_bytes(data[:44] + behind)
+    with pytest.raises(EmptyAudioError, match="a header without samples"):
+        read_audio(path)
+
+
+def opened(source):
+    with open_recording(source) as recording:
+        return np.concatenate(list(recording.blocks(1)), axis=-1)
+
+
+@pytest.mark.parametrize("codec", [0x0045, 0x0161])
+def test_a_codec_that_is_not_known_is_no_damage(tmp_path, codec):
+    path = written(tmp_path / "x.wav", tone())
+    data = bytearray(path.read_bytes())
+    data[20:22] = struct.pack("<H", codec)
+    path.write_bytes(data)
+    for source in (path, bytes(data)):
+        with pytest.raises(
+            UnreadableAudioError, match=rf"codec \(0x{codec:04X}\) that is not known; convert it"
+        ):
+            opened(source)
+
+
+def test_gsm_cannot_be_sought_in_and_is_read(tmp_path):
+    path = written(tmp_path / "x.wav", tone(8_000, 2), 8_000, "WAV", "GSM610")
+    whole = read_audio(path).samples
+    assert len(whole) == pytest.approx(16_000, abs=320)
+    part = read_audio(path, start=0.5, end=1.0).samples
+    np.testing.assert_array_equal(part, whole[4_000:8_000])
+
+
+# MP3s that say another length than they have
+
+
+def frames_of_mp3(samples, quality, rate=16_000):
+    """Return MP3 frames without the first, which says how many there are, as a stream has them."""
+    made = io.BytesIO()
+    settings = {"format": "MP3", "bitrate_mode": "CONSTANT", "compression_level": quality}
+    soundfile.write(made, samples, rate, **settings)
+    data = made.getvalue()
+    begin = data.index(b"\xff\xf3") if rate < 32_000 else data.index(b"\xff\xfb")
+    return data[begin + data[begin + 4 :].index(data[begin : begin + 2]) + 4 :]
+
+
+@pytest.mark.parametrize("rate", [8_000, 16_000, 44_100])
+def test_frames_of_mp3_are_counted(rate, tmp_path):
+    samples = tone(rate, 5)
+    path = written(tmp_path / "x.mp3", samples, rate, "MP3", "MPEG_LAYER_III")
+    found = count_samples(path.read_bytes())
+    assert found.tagged
+    assert 0 <= found.num_samples - len(samples) <= 3 * 1152
+    with path.open("rb") as file:
+        assert count_samples(FileBytes(file)) == found
+    tag = b"ID3\x04\0\0" + bytes((0, 0, 2, 100)) + bytes(2 * 128 + 100)
+    assert count_samples(tag + path.read_bytes() + b"TAG" + bytes(125)) == found
+    assert count_samples(written(tmp_path / "x.wav", samples).read_bytes()) is None
+    assert read_audio(path).num_samples == pytest.approx(len(samples), abs=1152)
+
+
+def test_a_stream_of_mp3_is_not_cut_without_a_word(tmp_path):
+    loud = frames_of_mp3(np.random.default_rng(0).normal(scale=0.1, size=160_000), 0.0)
+    low = frames_of_mp3(np.random.default_rng(0).normal(scale=0.1, size=160_000), 0.9)
+    assert len(loud) > 3 * len(low)
+    path = tmp_path / "x.mp3"
+    path.write_bytes(loud)
+    assert read_audio(path).duration == pytest.approx(10.1, abs=0.1), "of one bit rate it is known"
+    for mixed in (loud + low, low + loud):
+        path.write_bytes(mixed)
+        for source in (path, mixed):
+            with pytest.raises(
+                UnreadableAudioError, match=r"20\.\d s of MP3 that would be taken for .*decode it"
+            ):
+                opened(source)
+        with pytest.raises(UnreadableAudioError, match=r"20\.\d s of MP3"):
+            read_audio(path)
+
+
+@pytest.mark.parametrize(
+    ("container", "subtype", "message"),
+    [
+        ("MP3", "MPEG_LAYER_III", r"10\.\d s of MP3 that would be taken for 5\.0 s"),
+        ("OGG", "VORBIS", "several Ogg recordings behind one another; make one of them"),
+    ],
+)
+def test_recordings_behind_one_another_are_not_heard_in_part(tmp_path, container, subtype, message):
+    data = written(tmp_path / "x", tone(seconds=5), container=container, subtype=subtype).read_bytes()
+    (tmp_path / "y").write_bytes(data + data)
+    for source in (tmp_path / "y", data + data):
+        with pytest.raises(UnreadableAudioError, match=message):
+            opened(source)
+    with pytest.raises(UnreadableAudioError, match=message):
+        read_audio(tmp_path / "y")
 
 
 def stream_info(path, total):

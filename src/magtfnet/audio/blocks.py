@@ -1,6 +1,5 @@
 """A recording block by block: what is too long to be read whole."""
 
-import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from magtfnet.audio.io import (
     MIN_DURATION,
     UNKNOWN_LENGTH,
     named_error,
+    open_bytes,
     open_sound,
     readable,
     refuse_incomplete,
@@ -109,11 +109,7 @@ def open_recording(source: str | os.PathLike[str] | bytes | Waveform) -> Iterato
         return
     if isinstance(source, bytes):
         refuse_incomplete(source, "recording")
-        try:
-            opened = soundfile.SoundFile(io.BytesIO(source))
-        except soundfile.LibsndfileError as error:
-            raise named_error(error, "recording") from error
-        with opened:
+        with open_bytes(source, "recording") as opened:
             yield _usable(opened, "recording")
         return
     path = Path(source)

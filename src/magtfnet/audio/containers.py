@@ -6,6 +6,7 @@ nothing.
 """
 
 import struct
+from collections.abc import Iterator
 from errno import EIO
 from io import SEEK_END, SEEK_SET, RawIOBase
 from typing import Any, BinaryIO, overload
@@ -91,6 +92,62 @@ def missing_bytes(data: Bytes) -> int:
     return 0
 
 
+def unsaid_bytes(data: Bytes) -> int:
+    """Return how many bytes of samples stand behind the header of a WAV that says there are none; 0 for others.
+
+    So a recorder leaves it that was stopped, or a writer to a pipe. What follows is no samples where it is chunks.
+    """
+    start = _data_chunk(data)
+    if start is None or data[start + 4 : start + 8] != bytes(4):
+        return 0
+    position = start = start + 8
+    for _ in range(MOST_CHUNKS):
+        if position + 8 > len(data) or not data[position : position + 4].isalnum():
+            break
+        (size,) = struct.unpack("<I", data[position + 4 : position + 8])
+        position += 8 + size + size % 2
+    return 0 if position == len(data) else len(data) - start
+
+
+def wav_codec(data: Bytes) -> int | None:
+    """Return the number of a WAV's codec (RFC 2361); None where the file is none."""
+    if data[:4] != b"RIFF" or data[8:12] != b"WAVE":
+        return None
+    start = _find_chunk(data, b"fmt ")
+    return None if start is None else int.from_bytes(data[start + 8 : start + 10], "little")
+
+
+def _data_chunk(data: Bytes) -> int | None:
+    is_wav = data[:4] == b"RIFF" and data[8:12] == b"WAVE"
+    return _find_chunk(data, b"data") if is_wav else None
+
+
+def _find_chunk(data: Bytes, wanted: bytes) -> int | None:
+    """Return where a chunk of a RIFF file begins."""
+    position = 12
+    for _ in range(MOST_CHUNKS):
+        if position + 8 > len(data):
+            return None
+        if data[position : position + 4] == wanted:
+            return position
+        (size,) = struct.unpack("<I", data[position + 4 : position + 8])
+        position += 8 + size + size % 2
+    return None
+
+
+def is_chained(data: Bytes) -> bool:
+    """Return whether an Ogg file is several behind one another (RFC 3533, section 4), as broadcasts are recorded.
+
+    Only the first would be heard.
+    """
+    ended = False
+    for flags, _ in _ogg_pages(data):
+        if ended and flags & 2:
+            return True
+        ended = ended or bool(flags & 4)
+    return False
+
+
 def _missing_in_chunks(data: Bytes, wanted: bytes, order: str) -> int:
     """Walk the chunks of a RIFF or IFF file until ``wanted``; every chunk but it must be whole as well."""
     position, long_size = (
@@ -116,13 +173,23 @@ def _missing_in_chunks(data: Bytes, wanted: bytes, order: str) -> int:
 
 def _missing_in_ogg(data: Bytes) -> int:
     """Walk the pages; the last must be whole and carry the end-of-stream flag (RFC 3533, section 6)."""
-    position, ended = 0, False
+    ended = False
+    for flags, missing in _ogg_pages(data):
+        if missing:
+            return missing
+        ended = bool(flags & 4)
+    return 0 if ended else 1
+
+
+def _ogg_pages(data: Bytes) -> Iterator[tuple[int, int]]:
+    """Yield the flags of each page, and how many of its bytes are missing."""
+    position = 0
     while position + 27 <= len(data) and data[position : position + 4] == b"OggS":
         flags, segments = data[position + 5], data[position + 26]
         table = data[position + 27 : position + 27 + segments]
         size = 27 + segments + sum(table)
         if len(table) < segments or position + size > len(data):
-            return position + size - len(data) or 1
-        ended = bool(flags & 4)
+            yield flags, position + size - len(data) or 1
+            return
+        yield flags, 0
         position += size
-    return 0 if ended else 1

@@ -15,7 +15,16 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from magtfnet.audio.containers import Bytes, FileBytes, Nameless, missing_bytes
+from magtfnet.audio.containers import (
+    Bytes,
+    FileBytes,
+    Nameless,
+    is_chained,
+    missing_bytes,
+    unsaid_bytes,
+    wav_codec,
+)
+from magtfnet.audio.mpeg import FRAME, Counted, count_samples
 from magtfnet.audio.waveform import Waveform
 from magtfnet.errors import (
     AudioError,
@@ -34,6 +43,12 @@ UNKNOWN_LENGTH = 2**40
 """Samples: two years at 16 kHz. libsndfile gives such counts for FLAC that was streamed, and cannot read it."""
 LFS_POINTER = b"version https://git-lfs"
 """How a file begins that a clone without Git LFS has in place of each recording."""
+OTHERS = (b"RIFF", b"RIFX", b"RF64", b"FORM", b"OggS", b"fLaC")
+"""How files begin that are no MP3."""
+TRIMMED = 4 * FRAME
+"""Samples by which what an MP3 says may differ from its frames: encoders fill up both ends and say so."""
+USUAL_CODECS = (0x0001, 0x0002, 0x0003, 0x0006, 0x0007, 0x0011, 0x0031, 0x0055, 0xFFFE)
+"""In WAV files, of those that libsndfile knows: PCM, ADPCM, floats, A-law, mu-law, GSM, MP3."""
 MIN_DURATION = 0.025
 """One analysis window in seconds: 400 samples at 16 kHz."""
 
@@ -93,15 +108,48 @@ def open_sound(file: BinaryIO, source: Path | str) -> soundfile.SoundFile:
         AudioError: not audio.
         OSError: it cannot be read.
     """
+    data = FileBytes(file)
+    counted = _counted(data)
+    codec = wav_codec(data)
     file.seek(0)
     try:
         if sys.platform == "win32":  # its libraries do not share the numbers of open files
-            return soundfile.SoundFile(Nameless(file))
+            return _as_counted(soundfile.SoundFile(Nameless(file)), counted, source)
         descriptor = os.dup(file.fileno())
         os.lseek(descriptor, 0, os.SEEK_SET)  # Python may have read ahead of where it is
-        return soundfile.SoundFile(descriptor, closefd=True)
+        return _as_counted(soundfile.SoundFile(descriptor, closefd=True), counted, source)
     except soundfile.LibsndfileError as error:
-        raise named_error(error, source) from error
+        raise named_error(error, source, codec) from error
+
+
+def open_bytes(data: bytes, source: Path | str) -> soundfile.SoundFile:
+    """As ``open_sound``, of the bytes of a recording."""
+    try:
+        return _as_counted(soundfile.SoundFile(io.BytesIO(data)), _counted(data), source)
+    except soundfile.LibsndfileError as error:
+        raise named_error(error, source, wav_codec(data)) from error
+
+
+def _counted(data: Bytes) -> Counted | None:
+    return None if data[:4] in OTHERS else count_samples(data)
+
+
+def _as_counted(
+    opened: soundfile.SoundFile, counted: Counted | None, source: Path | str
+) -> soundfile.SoundFile:
+    """Refuse an MP3 of which libsndfile would not hear all, or miss what never was there."""
+    if counted is None or opened.format not in ("MP3", "MPEG"):
+        return opened
+    more = counted.num_samples - opened.frames
+    if more > TRIMMED or (not counted.tagged and -more > TRIMMED):
+        seconds, told = (samples / opened.samplerate for samples in (counted.num_samples, opened.frames))
+        opened.close()
+        raise UnreadableAudioError(
+            source,
+            f"{seconds:.1f} s of MP3 that would be taken for {told:.1f} s",
+            "decode it to its end: ffmpeg -i a.mp3 a.wav",
+        )
+    return opened
 
 
 def refuse_incomplete(data: Bytes, source: Path | str) -> None:
@@ -115,6 +163,17 @@ def refuse_incomplete(data: Bytes, source: Path | str) -> None:
     if data[: len(LFS_POINTER)] == LFS_POINTER:
         raise UnreadableAudioError(
             source, "a pointer of Git LFS, not the recording", "fetch that with 'git lfs pull'"
+        )
+    if data[:4] == b"OggS" and is_chained(data):
+        raise UnreadableAudioError(
+            source, "several Ogg recordings behind one another", "make one of them: ffmpeg -i a.ogg a.wav"
+        )
+    unsaid = unsaid_bytes(data)
+    if unsaid:
+        raise UnreadableAudioError(
+            source,
+            f"a header that says no samples, and {unsaid} bytes behind it",
+            "write it anew: ffmpeg -i a.wav b.wav",
         )
     missing = missing_bytes(data)
     if missing:
@@ -152,9 +211,12 @@ def refuse_unreadable(path: Path) -> None:
         ) from error
 
 
-def named_error(error: soundfile.LibsndfileError, source: Path | str) -> AudioError:
-    """Return what libsndfile says in our words."""
+def named_error(error: soundfile.LibsndfileError, source: Path | str, codec: int | None = None) -> AudioError:
+    """Return what libsndfile says in our words; it calls a WAV of a codec that it does not know malformed."""
     reason = error.error_string.rstrip(".")
+    if codec is not None and codec not in USUAL_CODECS:
+        found = f"a WAV of a codec (0x{codec:04X}) that is not known"
+        return UnreadableAudioError(source, found, "convert it to PCM: ffmpeg -i a.wav b.wav")
     if "Format not recognised" in reason or "unknown format" in reason:
         remedy = "convert it to WAV, FLAC, OGG, MP3 or AIFF"
         return UnreadableAudioError(source, "not audio in a known format", remedy)
@@ -164,11 +226,11 @@ def named_error(error: soundfile.LibsndfileError, source: Path | str) -> AudioEr
 def decode(data: bytes, source: Path, *, start: float | None = None, end: float | None = None) -> Waveform:
     """Decode the bytes of a recording; ``source`` is only named in errors. See ``read_audio``."""
     refuse_incomplete(data, source)
-    try:
-        with soundfile.SoundFile(io.BytesIO(data)) as file:
+    with open_bytes(data, source) as file:
+        try:
             return _decoded(file, source, start, end)
-    except soundfile.LibsndfileError as error:
-        raise named_error(error, source) from error
+        except soundfile.LibsndfileError as error:
+            raise named_error(error, source) from error
 
 
 def _decoded(file: soundfile.SoundFile, source: Path, start: float | None, end: float | None) -> Waveform:
@@ -195,8 +257,11 @@ def _read_part(file: soundfile.SoundFile, source: Path, start: float | None, end
             source, "its header does not say how long it is", "decode and encode it again"
         )
     first, last = _bounds(file.frames, file.samplerate, source, start, end)
-    file.seek(first)
     try:
+        if file.seekable():
+            file.seek(first)
+        else:  # GSM and some others, in which a part is reached by reading what stands before it
+            file.read(first, dtype="float32")
         samples = file.read(last - first, dtype="float32", always_2d=True)
     except MemoryError as error:
         raise TruncatedAudioError(
