@@ -1,8 +1,11 @@
 """Files are written whole or not at all."""
 
+import sys
+from pathlib import Path
+
 import pytest
 
-from magtfnet.writing import whole_folder, write_whole
+from magtfnet.writing import take_place, whole_folder, write_whole
 
 
 def test_a_file_is_written_and_nothing_beside_it(tmp_path):
@@ -53,3 +56,15 @@ def test_a_folder_may_take_the_place_of_an_empty_one(tmp_path):
     with whole_folder(tmp_path / "x") as folder:
         (folder / "file").touch()
     assert [p.name for p in (tmp_path / "x").iterdir()] == ["file"]
+
+
+def test_an_empty_folder_is_replaced_where_the_system_does_not(tmp_path, monkeypatch):
+    (tmp_path / "made").mkdir()
+    (tmp_path / "place").mkdir()
+    removed = []
+    rmdir = Path.rmdir
+    monkeypatch.setattr(Path, "rmdir", lambda path: (removed.append(path), rmdir(path)))
+    monkeypatch.setattr(sys, "platform", "win32")
+    take_place(tmp_path / "made", tmp_path / "place")
+    assert removed == [tmp_path / "place"]
+    assert [path.name for path in tmp_path.iterdir()] == ["place"]

@@ -3,8 +3,12 @@
 The public names are loaded on first use, so that ``import magtfnet`` is quick and needs no torch.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+# onnxruntime from 1.29 on tells its maker of each process, unless this is set before it is loaded
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
     from magtfnet.audio import Waveform as Waveform

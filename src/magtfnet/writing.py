@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +32,13 @@ def write_whole(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", errors="surrogateescape", newline="")
 
 
+def take_place(folder: Path, path: Path) -> None:
+    """Give a folder the place of ``path``, which is nothing or an empty folder."""
+    if sys.platform == "win32" and path.is_dir():  # elsewhere an empty folder is replaced
+        path.rmdir()
+    os.replace(folder, path)
+
+
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
     """Give a folder to fill, which takes the place of ``path`` (nothing, or an empty folder) at the end.
@@ -43,6 +51,6 @@ def whole_folder(path: Path) -> Iterator[Path]:
         folder = shelter / path.name  # made by mkdir, so with the permissions that the user's umask asks for
         folder.mkdir()
         yield folder
-        os.replace(folder, path)
+        take_place(folder, path)
     finally:
         shutil.rmtree(shelter, ignore_errors=True)

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from magtfnet.cli.terminal import show_json, show_table
+from magtfnet.cli.terminal import progress_bar, say, show, show_json, show_table
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "cp932", "cp1252", "ascii"])
@@ -18,6 +18,15 @@ def test_json_is_json_in_any_encoding(encoding, monkeypatch):
     written = stdout.buffer.getvalue()
     assert json.loads(written.decode("utf-8")) == {"label": "\u00c4rger", "file": "\x9b\u4eba.wav"}
     assert ("\u00c4".encode() in written) == (encoding == "utf-8")
+
+
+def test_results_are_shown_where_stderr_is_closed(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stderr", None)
+    say("progress")
+    with progress_bar() as progress:
+        progress("files", 1, 2)
+    show("a result")
+    assert capsys.readouterr().out == "a result\n"
 
 
 def test_headings_do_not_move_the_cursor(capsys):

@@ -14,13 +14,13 @@ import torch
 from tiny_model import TINY
 
 from magtfnet import AudioError, WorkerError, load_config
+from magtfnet.cores import cores
 from magtfnet.experiments import trainings, workers
 from magtfnet.experiments.cross_validation import plan, train_all
 from magtfnet.experiments.trainings import Announce, choose_workers
 from magtfnet.experiments.workers import (
     Workers,
     best_workers,
-    cores,
     share_cores,
     side_by_side,
     steps_a_second,

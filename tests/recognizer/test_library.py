@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,19 @@ from magtfnet.recognizer.torch_engine import TorchEngine
 def own_models(tmp_path, monkeypatch):
     monkeypatch.setenv("MAGTFNET_MODELS", str(tmp_path / "models"))
     return tmp_path / "models"
+
+
+def test_who_has_no_home_has_no_models_of_his_own(monkeypatch):
+    """A container under a number without a name."""
+
+    def nobody():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("MAGTFNET_MODELS")
+    monkeypatch.setattr(Path, "home", nobody)
+    assert all(found.shipped for found in list_models())
+    assert find_model() == SHIPPED / "emodb"
+    assert find_model("a/model.onnx") == Path("a/model.onnx")
 
 
 def test_the_model_in_the_wheel_is_small_and_whole():

@@ -1,6 +1,7 @@
 """Who and what is let in: the service's own names, its own origin, and the addresses there are."""
 
 import json
+import socket
 
 import pytest
 from running_service import problem_of, serving
@@ -27,11 +28,21 @@ def test_the_names_of_a_service(host, allowed, known):
 def test_only_its_own_names_are_answered(wav):
     with serving(names=names("127.0.0.1", ["proxy.example"])) as service:
         for host in ("evil.example", "127.0.0.1.evil.example:80", "", "[::2]"):
-            for address in ("/healthz", "/v1/models", "/"):
+            for address in ("/metrics", "/v1/models", "/"):
                 answer = service.client.get(address, headers={"Host": host})
                 problem_of(answer, "forbidden", "a Host that is not this service's; ask by its own name")
         for host in ("localhost", f"LOCALHOST:{service.port}", "[::1]:8000", "proxy.example"):
-            assert service.client.get("/healthz", headers={"Host": host}).status_code == 200
+            assert service.client.get("/v1/models", headers={"Host": host}).status_code == 200
+
+
+def test_who_asks_whether_it_lives_asks_by_any_name():
+    """Orchestrators ask by an address, old load balancers without a name."""
+    with serving(names=names("0.0.0.0", ["speech.example.org"])) as service:
+        for address in ("/healthz", "/readyz"):
+            assert service.client.get(address, headers={"Host": "10.0.0.7:8000"}).status_code == 200
+            with socket.create_connection(("127.0.0.1", service.port), timeout=10) as raw:
+                raw.send(f"GET {address} HTTP/1.0\r\n\r\n".encode())
+                assert raw.recv(100).startswith(b"HTTP/1.1 200")
 
 
 def test_other_origins_are_refused_and_its_own_is_not(wav):

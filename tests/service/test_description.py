@@ -11,6 +11,7 @@ from magtfnet.service.app import create_app
 from magtfnet.service.limits import Limits
 from magtfnet.service.problems import KINDS
 from magtfnet.service.stream import StreamParameters
+from magtfnet.service.tokens import Token
 
 STATE = make_state()
 schema = schemathesis.openapi.from_asgi("/v1/openapi.json", create_app(STATE))
@@ -30,6 +31,17 @@ HELD = [
 @settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_every_answer_is_as_described(case):
     case.call_and_validate(checks=HELD)
+
+
+def test_a_token_is_described_where_there_is_one():
+    state = make_state()
+    state.token = Token("a-secret-of-some-length-0123456789")
+    described = create_app(state).openapi()
+    assert [kind["scheme"] for kind in described["components"]["securitySchemes"].values()] == ["bearer"]
+    wanted = {path: "security" in next(iter(kinds.values())) for path, kinds in described["paths"].items()}
+    assert wanted.pop("/healthz") is wanted.pop("/readyz") is False
+    assert all(wanted.values())
+    assert "securitySchemes" not in create_app(STATE).openapi().get("components", {})
 
 
 def rows_of(heading):

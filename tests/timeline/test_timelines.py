@@ -282,7 +282,8 @@ def test_a_bad_recording_does_not_stop_the_others(cli, graph_path, path, tmp_pat
 
 def test_wrong_use_is_one_line(cli, path, tmp_path):
     (tmp_path / "below").mkdir()
-    (tmp_path / "below" / "call.flac").write_bytes(path.read_bytes())
+    for name in ("call.flac", "CALL.flac"):  # one file to some file systems
+        (tmp_path / "below" / name).write_bytes(path.read_bytes())
     for arguments, words in (
         ((path, "--format", "vtt"), "--format writes files; name a folder for them with --out"),
         (
@@ -290,6 +291,7 @@ def test_wrong_use_is_one_line(cli, path, tmp_path):
             "unknown format 'srt', expected one of audacity, csv, html",
         ),
         ((path, tmp_path / "below" / "call.flac", "--out", tmp_path / "o"), "would both be written to"),
+        ((path, tmp_path / "below" / "CALL.flac", "--out", tmp_path / "o"), "would both be written to"),
         ((path, "--out", path), "a file; name a folder"),
         ((path, "--hop", "9"), "hop 9 s must be at most window 3 s"),
         ((path, "--model", "nobody"), "unknown model 'nobody'"),

@@ -220,12 +220,14 @@ def _refuse_there(pages: list[Path]) -> None:
 
 
 def _pages(files: list[Path], out: Path) -> list[Path]:
-    """Return a page for each file; files of one name get numbers."""
+    """Return a page for each file; files of one name get numbers, whatever their case: some file systems know none."""
     pages: list[Path] = []
+    taken: set[str] = set()
     for file in files:
         page, number = out / f"{file.stem}.html", 1
-        while page in pages:
+        while str(page).casefold() in taken:
             number += 1
             page = out / f"{file.stem}_{number}.html"
+        taken.add(str(page).casefold())
         pages.append(page)
     return pages

@@ -163,6 +163,6 @@ def _print_csv(model: str | None, rows: "list[Row]") -> None:
         from magtfnet.recognizer import EmotionRecognizer
 
         classes = list(EmotionRecognizer.load(model).labels.classes)
-    writer = csv.writer(sys.stdout)
+    writer = csv.writer(sys.stdout, lineterminator="\n")  # Windows makes its own of them
     writer.writerow(columns(classes))
     writer.writerows(printable(cells(row, classes)) for row in rows)

@@ -16,7 +16,9 @@ UNFOLDED = 10_000
 
 
 def say(text: str) -> None:
-    """Write a line of progress to stderr."""
+    """Write a line of progress to stderr, where there is one."""
+    if sys.stderr is None:  # closed, as some schedulers start their jobs
+        return
     sys.stderr.write(text.translate(WITHIN_LINES) + "\n")
     sys.stderr.flush()
 
@@ -62,7 +64,7 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
     """Draw what is told on stderr in one bar; nothing where stderr is no terminal."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         yield silent
         return
     from rich.console import Console

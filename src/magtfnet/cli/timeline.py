@@ -90,13 +90,14 @@ def _files(
 
     kinds = [FORMATS[name] for name in dict.fromkeys(formats)]
     files: dict[Path, list[tuple[Path, Write]]] = {}
-    owners: dict[Path, Path] = {}
+    owners: dict[str, Path] = {}  # by names without case: to some file systems Call and call are one
     for call in calls:
         files[call] = [(out / f"{call.stem}{kind.suffix}", kind.write) for kind in kinds]
         for path, _ in files[call]:
-            if owners.setdefault(path, call) != call:
+            owner = owners.setdefault(str(path).casefold(), call)
+            if owner != call:
                 raise TimelineError(
-                    f"{owners[path]} and {call} would both be written to {path}; give them to two calls"
+                    f"{owner} and {call} would both be written to {path}; give them to two calls"
                 )
             if path.exists() and not overwrite:
                 raise TimelineError(f"{path}: is there already; choose another --out, or --overwrite")

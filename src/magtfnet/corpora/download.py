@@ -17,6 +17,7 @@ from magtfnet.corpora.base import CorpusInfo
 from magtfnet.corpora.sources import RemoteFile, resolved_checksum
 from magtfnet.errors import DownloadError, MissingExtraError, StorageError
 from magtfnet.progress import Progress, silent
+from magtfnet.writing import take_place
 
 CHUNK = 1 << 14
 """Bytes read at a time; of a chunk in which a connection breaks nothing is kept."""
@@ -52,7 +53,7 @@ def fetch(info: CorpusInfo, root: Path, progress: Progress = silent) -> None:
     for file in files:
         if file.is_archive:
             _unpack(file, archives / file.path, content)
-    os.replace(content, root)
+    take_place(content, root)
     shutil.rmtree(partial)
 
 

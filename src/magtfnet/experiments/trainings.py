@@ -8,12 +8,13 @@ import torch
 
 from magtfnet.classical import CLASSICAL
 from magtfnet.config import ExperimentConfig
+from magtfnet.cores import cores
 from magtfnet.corpora import Corpus, Split
 from magtfnet.errors import DivergenceError, RunDirectoryError
 from magtfnet.experiments.classical_run import train_classical
 from magtfnet.experiments.preparation import learns_in_epochs, run_name
 from magtfnet.experiments.training_run import TrainedRun, train
-from magtfnet.experiments.workers import Tell, Workers, best_workers, cores, share_cores, side_by_side
+from magtfnet.experiments.workers import Tell, Workers, best_workers, share_cores, side_by_side
 from magtfnet.features import FeatureStore
 from magtfnet.progress import Progress, silent
 from magtfnet.training.device import choose_device

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from pathlib import Path
 from threading import BrokenBarrierError, Thread
 from typing import Any
 
@@ -22,6 +21,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from magtfnet.config import ExperimentConfig
+from magtfnet.cores import cores
 from magtfnet.errors import WorkerError
 from magtfnet.features import FeatureBatch
 from magtfnet.recognizer.bundle import build
@@ -52,21 +52,6 @@ class Workers:
 def share_cores(processes: int) -> Workers:
     """Return so many processes with an equal share of the cores each, at least one."""
     return Workers(processes, max(1, cores() // processes))
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(here, _quota()))
-
-
-def _quota() -> int:
-    """Return the cores that a container may use, as control groups (version 2) say it; many where they do not."""
-    try:
-        limit, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
-        return max(1, round(int(limit) / int(period)))
-    except (OSError, ValueError):
-        return 1_000_000
 
 
 def best_workers(config: ExperimentConfig, num_classes: int, trainings: int) -> Workers:

@@ -31,6 +31,7 @@ from magtfnet.audio.augment import CHANGES
 from magtfnet.audio.io import decode, read_bytes
 from magtfnet.audio.prepare import prepare
 from magtfnet.config import AudioConfig, FeatureConfig, to_plain
+from magtfnet.cores import cores
 from magtfnet.errors import StorageError
 from magtfnet.features.batch import FeatureBatch
 from magtfnet.features.frame_file import FrameFile, Frames, checksum_of
@@ -216,7 +217,7 @@ class FeatureStore:
         self._open.clear()
 
     def _extract(self, wanted: Sequence[Recording], append: Append, progress: Progress) -> None:
-        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        with ThreadPoolExecutor(max_workers=cores()) as pool:
             results = _ahead(pool, self._features_of, wanted)
             for done, (recording, (key, features)) in enumerate(zip(wanted, results, strict=True), start=1):
                 if features is not None:
@@ -305,7 +306,7 @@ def _ahead(
     """Map in threads, in order, with a bounded number of results waiting, so that memory stays flat."""
     queue: deque[Future[Result]] = deque()
     source = iter(items)
-    queue.extend(pool.submit(function, item) for item in islice(source, 4 * (os.cpu_count() or 1)))
+    queue.extend(pool.submit(function, item) for item in islice(source, 4 * cores()))
     try:
         while queue:
             result = queue.popleft().result()
@@ -337,4 +338,10 @@ def default_cache() -> Path:
     named = os.environ.get("MAGTFNET_CACHE")
     if named:
         return Path(named)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "magtfnet"
+    kept = os.environ.get("XDG_CACHE_HOME")
+    try:
+        return (Path(kept) if kept else Path.home() / ".cache") / "magtfnet"
+    except RuntimeError as error:  # a user without a home
+        raise StorageError(
+            "no home folder to keep features in; set MAGTFNET_CACHE to a folder, or name one by --cache"
+        ) from error

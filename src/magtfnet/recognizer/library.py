@@ -28,10 +28,18 @@ class Found:
     shipped: bool
 
 
-def models_folder() -> Path:
-    """Return where a user's models lie: ``$MAGTFNET_MODELS``, else ``~/.local/share/magtfnet/models``."""
+def models_folder() -> Path | None:
+    """Return where a user's models lie: ``$MAGTFNET_MODELS``, else ``~/.local/share/magtfnet/models``.
+
+    None where a user has no home, as in a container that runs under a number without a name.
+    """
     named = os.environ.get("MAGTFNET_MODELS")
-    return Path(named) if named else Path.home() / ".local" / "share" / "magtfnet" / "models"
+    if named:
+        return Path(named)
+    try:
+        return Path.home() / ".local" / "share" / "magtfnet" / "models"
+    except RuntimeError:
+        return None
 
 
 def list_models() -> list[Found]:
@@ -84,7 +92,9 @@ def models_below(folder: Path) -> list[Found]:
     ]
 
 
-def _in(folder: Path) -> list[Path]:
+def _in(folder: Path | None) -> list[Path]:
+    if folder is None:
+        return []
     try:
         entries = sorted(folder.iterdir())
     except OSError:

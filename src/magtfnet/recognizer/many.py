@@ -13,6 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from pathlib import Path
 
+from magtfnet.cores import MOST_ON_WINDOWS
 from magtfnet.errors import MagtfnetError, WorkerError
 from magtfnet.prediction import threshold
 from magtfnet.recognizer.recognizer import EmotionRecognizer
@@ -51,6 +52,8 @@ def predict_many(
         for piece in _pieces(files):
             yield from _rows(recognizer, piece)
         return
+    if sys.platform == "win32":
+        jobs = min(jobs, MOST_ON_WINDOWS)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, context, initializer=_begin, initargs=(model, unsure_below)) as pool:
         try:

@@ -45,7 +45,8 @@ def refuse(state: State, scope: Scope) -> None:
         ProblemError: another name or origin, an address that is none, no token, or the service is being stopped.
     """
     headers, path = Headers(scope=scope), scope["path"]
-    _refuse_others(state, headers)
+    if path not in OPEN:  # who asks whether the service lives asks by an address, and is told nothing else
+        _refuse_others(state, headers)
     if state.token is not None and path not in OPEN and not state.token.admits(headers.get("authorization")):
         scheme = "Bearer" if path.startswith("/v1/") or path == "/metrics" else 'Basic realm="magtfnet"'
         raise ProblemError(

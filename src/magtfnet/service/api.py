@@ -2,8 +2,9 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Query, Request, Response, Security
+from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.security import HTTPBearer
 
 from magtfnet.errors import MagtfnetError
 from magtfnet.service import hearing
@@ -35,21 +36,28 @@ MEDIA_TYPES: dict[str, str] = {
 REFUSED = responses(
     "malformed-body",
     "unauthorized",
+    "forbidden",
     "unknown-model",
     "late",
     "too-large",
     "audio",
     "parameter",
+    "internal",
     "overloaded",
     "draining",
 )
+BEARER = HTTPBearer(auto_error=False, description="the service's token, where it has one")
+"""For the description alone: who comes in is decided before (``admission.py``)."""
 
 
 def routes(state: State) -> APIRouter:
     """Return the addresses of a service."""
     router = APIRouter()
-    _add_recordings(router, state)
-    _add_facts(router, state)
+    within = APIRouter(dependencies=[] if state.token is None else [Security(BEARER)])
+    _add_recordings(within, state)
+    _add_facts(within, state)
+    router.include_router(within)
+    _add_health(router, state)
     return router
 
 
@@ -121,7 +129,11 @@ def _add_recordings(router: APIRouter, state: State) -> None:
 def _add_facts(router: APIRouter, state: State) -> None:
     """Add what tells of the service."""
 
-    @router.get("/v1/models", response_model=ModelsAnswer, responses=responses("unauthorized", "draining"))
+    @router.get(
+        "/v1/models",
+        response_model=ModelsAnswer,
+        responses=responses("unauthorized", "forbidden", "internal", "draining"),
+    )
     async def models() -> ModelsAnswer:
         """List the models that are served; the default is heard where none is named."""
         default = state.models.default
@@ -131,6 +143,19 @@ def _add_facts(router: APIRouter, state: State) -> None:
                 for served in state.models.served()
             ]
         )
+
+    @router.get(
+        "/metrics",
+        response_class=PlainTextResponse,
+        responses=responses("unauthorized", "forbidden", "internal"),
+    )
+    async def metrics() -> Response:
+        """Tell counts and times in Prometheus's text format."""
+        return Response(state.metrics.text(), media_type=MEDIA_TYPE)
+
+
+def _add_health(router: APIRouter, state: State) -> None:
+    """Add what tells whether the service lives, under whatever name and without a token."""
 
     @router.get("/healthz", response_model=HealthAnswer)
     async def health() -> HealthAnswer:
@@ -147,11 +172,6 @@ def _add_facts(router: APIRouter, state: State) -> None:
         if state.draining.is_set():
             return JSONResponse({"status": "draining"}, status_code=503, headers={"Retry-After": "5"})
         return JSONResponse({"status": "ready"})
-
-    @router.get("/metrics", responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}})
-    async def metrics() -> Response:
-        """Tell counts and times in Prometheus's text format."""
-        return Response(state.metrics.text(), media_type=MEDIA_TYPE)
 
 
 def _written(told: Timeline, model: str, format: Format) -> tuple[float, bytes]:

@@ -1,12 +1,12 @@
 """What a client may ask of the service: every limit with its default, its unit in its name, what happens beyond it."""
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
 from pydantic import Field
 
 from magtfnet.config import Settings, validated
+from magtfnet.cores import cores
 from magtfnet.errors import ConfigError
 from magtfnet.recognizer.recognizer import LONGEST
 
@@ -41,9 +41,7 @@ class Limits(Settings):
     )
     channels: int = Field(8, ge=1, description="channels of a recording or stream; beyond it 422")
     sample_rate: int = Field(192_000, ge=1_000, description="Hz of a recording or stream; beyond it 422")
-    workers: int = Field(
-        default_factory=lambda: os.cpu_count() or 1, ge=1, description="recordings or pieces heard at once"
-    )
+    workers: int = Field(default_factory=cores, ge=1, description="recordings or pieces heard at once")
     requests: int = Field(256, ge=1, description="recordings waiting or heard; beyond it 503")
     streams: int = Field(64, ge=1, description="streams at once; beyond it 503")
     stream_seconds: float = Field(

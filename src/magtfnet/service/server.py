@@ -138,6 +138,7 @@ def make_server(app: FastAPI, state: State) -> DrainingServer:
         http=http,
         ws=stream,
         ws_max_size=int(limits.message_kib * 1024),
+        ws_ping_interval=None,  # a pong waits behind samples while a piece is heard; idle_seconds ends who is silent
         ws_per_message_deflate=False,  # a few KiB would become hundreds of MiB before anybody counts them
         loop="asyncio",
         log_config=None,

@@ -4,12 +4,13 @@ import atexit
 import os
 import shutil
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse
 
-from magtfnet.errors import MissingExtraError
+from magtfnet.errors import MissingExtraError, StorageError
 from magtfnet.service.kept import PREFIX, Kept, remove_abandoned
 from magtfnet.service.limits import MEBIBYTE
 from magtfnet.service.state import State
@@ -17,15 +18,12 @@ from magtfnet.service.state import State
 
 def mount_page(app: FastAPI, state: State) -> FastAPI:
     """Return the application with the page, or, where gradio is not installed, with one line in its place."""
-    folder = _prepare_gradio()
-    try:
-        import gradio
-    except ModuleNotFoundError as error:
-        if error.name != "gradio":
-            raise
-        shutil.rmtree(folder, ignore_errors=True)
+    if find_spec("gradio") is None:
         _say_what_is_missing(app)
         return app
+    folder = _prepare_gradio()
+    import gradio
+
     from magtfnet.service.page.layout import STYLE, build_page, theme
 
     state.uploads = Kept(Path(folder), state.limits.page_mib)
@@ -54,8 +52,14 @@ def _prepare_gradio() -> str:
     """
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    try:
+        folder = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-")
+    except OSError as error:
+        raise StorageError(
+            f"no folder for what is given to the page ({error.strerror}); set TMPDIR to one that can be written, or "
+            "start with --no-page"
+        ) from error
     remove_abandoned(Path(tempfile.gettempdir()))
-    folder = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-")
     os.environ["GRADIO_TEMP_DIR"] = folder
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
