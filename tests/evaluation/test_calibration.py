@@ -76,6 +76,15 @@ def test_before_the_temperature_stood_other_probabilities():
     assert row.predicted == "anger"
 
 
+def test_a_high_temperature_leaves_probabilities():
+    """One that inner folds found where nothing could be told apart: e^8, and 0.6 to its power is no number."""
+    report = report_of([0.6, 0.5], [True, False])
+    (sure, even) = before_temperature(report, np.exp(8)).rows
+    assert sure.probabilities == pytest.approx((1.0, 0.0))
+    assert even.probabilities == pytest.approx((0.5, 0.5))
+    assert expected_calibration_error(before_temperature(report, np.exp(8))) == pytest.approx(0.25)
+
+
 def test_the_page_shows_both():
     page = report_page("title", {}, {"run": report_of([0.9, 0.6], [True, False])})
     assert "by 35.00 % in the mean" in page

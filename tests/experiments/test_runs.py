@@ -92,7 +92,7 @@ def test_the_card_says_what_a_reader_must_know(trained):
     card = (trained.folder / "MODEL_CARD.md").read_text()
     for text in (
         "CC0-1.0",
-        "WA",
+        "| score on the test part | % | 95 % interval, over speakers |",
         "shares speakers with training",
         "shares sentences with training",
         "Not for decisions about a person",

@@ -7,7 +7,9 @@ much each kind counts; a tree of two-class SVMs separates what is told apart eas
 emotions last. Features are selected by Fisher's criterion; what the genetic algorithm searches is the one weight of the
 fusion, as the paper's abstract has it. Open are the algorithm's settings and how confusion is measured: here by a
 flat SVM on the validation part, and the algorithm's fitness is validation WA of that SVM. The network over frames, the
-share that Fisher's criterion keeps and the penalties that are tried are ours: configuration.
+share that Fisher's criterion keeps and the penalties that are tried are ours: configuration. Ours too is that no
+decision is final: an SVM says by how far it decides (a logistic function of twice the distance), and a class has the
+product on its way.
 """
 
 from dataclasses import dataclass

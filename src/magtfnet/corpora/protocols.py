@@ -1,7 +1,9 @@
 """The protocols, by names that say what they are. Each returns its splits; each split checks itself.
 
 Utterances with the same samples are always kept together. The validation part is as disjoint from training as
-the test part is. Seeds decide who goes where and nothing else does.
+the test part is. Groups are shared out from the largest on, each to the part that lacks its classes most; seeds
+decide between groups of one size and nothing else does. Speakers who say unequal numbers of utterances are so shared
+out alike with every seed, and a small validation part is the same small speaker in most folds.
 
 All take the corpus, the ``seed`` and ``duplicates``, as ``find_duplicates`` returns them (found by decoding
 where not given); those with a ``validation_share`` take that share of the corpus from what is not tested. All

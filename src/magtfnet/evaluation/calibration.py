@@ -44,7 +44,9 @@ def before_temperature(report: EvaluationReport, temperature: float) -> Evaluati
     """Return the predictions as they were before the logits were divided by ``temperature``."""
     rows = []
     for row in report.rows:
-        raised = np.array(row.probabilities) ** temperature
+        # in logarithms: a high temperature raises small probabilities to what no number holds
+        logits = temperature * np.log(np.maximum(row.probabilities, np.finfo(np.float64).tiny))
+        raised = np.exp(logits - logits.max())
         rows.append(replace(row, probabilities=tuple((raised / raised.sum()).tolist())))
     return EvaluationReport(report.classes, tuple(rows))
 

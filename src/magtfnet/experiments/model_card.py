@@ -27,17 +27,16 @@ def model_card(
         report: scores on the test part.
         facts: seed, epoch and the like, as they shall read.
     """
-    interval = report.intervals.get("UA_over_speakers") or report.intervals.get("UA_over_utterances")
-    wilson = report.intervals.get("WA_wilson")
+    unit = "speakers" if "UA_over_speakers" in report.intervals else "utterances"
     lines = [
         f"# {model} on {corpus.title}",
         "",
         f"{parameters:,} parameters; classes: {', '.join(report.classes)}.",
         "",
-        "| score on the test part | % | 95 % interval |",
+        f"| score on the test part | % | 95 % interval, over {unit} |",
         "|---|---|---|",
-        f"| WA | {percent(report.weighted_accuracy)} | {percent_range(wilson)} |",
-        f"| UA | {percent(report.unweighted_accuracy)} | {percent_range(interval)} |",
+        f"| WA | {percent(report.weighted_accuracy)} | {percent_range(report.intervals.get(f'WA_over_{unit}'))} |",
+        f"| UA | {percent(report.unweighted_accuracy)} | {percent_range(report.intervals.get(f'UA_over_{unit}'))} |",
         f"| macro-F1 | {percent(report.per_class.macro_f1)} | |",
         "",
         *_confidence(report),

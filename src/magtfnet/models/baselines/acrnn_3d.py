@@ -8,7 +8,8 @@ The paper leaves open where dropout stands and whether the linear layer is norma
 authors' code, and dropout follows each convolution and stands before the classifier; all are fixed, how much dropout is
 configuration. The authors' attention scores pass a sigmoid, here a hyperbolic tangent as in Yang et al. (NAACL 2016).
 Their code takes the largest score over an utterance's slices; here every sliced system takes the mean of their
-probabilities, and cuts alike (``blocks/slices.py``).
+probabilities, and cuts alike (``blocks/slices.py``). Their code standardises each of the three channels; here log-Mel
+is, and deltas are of what is standardised, so that they are smaller.
 """
 
 from itertools import pairwise

@@ -2,8 +2,9 @@
 
 Ye, Wen, Wei, Xu, Liu, Wang, Shan: "Temporal modeling matters: a novel temporal emotional modeling approach for
 speech emotion recognition", ICASSP 2023. The paper's input is 39 MFCC; here they are the cosine transform of the
-standardised log-Mel frames, the first 39 of 40, at our frame rate of 10 ms instead of 12.5 ms. The authors report, by
-random ten folds (speakers shared) and the last epoch, 90.28 WA and 89.19 UA on EMO-DB and 91.08 WA on CASIA.
+standardised log-Mel frames, the first 39 of 40, at our frame rate of 10 ms instead of 12.5 ms. The authors cut or
+fill up all recordings to one length and learn from what is filled up too; here lengths are the recordings' own. They
+report, by random ten folds (speakers shared) and the last epoch, 90.28 WA and 89.19 UA on EMO-DB and 91.08 WA on CASIA.
 """
 
 from typing import Any, cast
