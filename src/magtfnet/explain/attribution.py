@@ -3,30 +3,31 @@
 A player that is absent is replaced by the mean of the training part (zero after standardisation), so that the
 baseline is a recording of which nothing is known, not silence, which is itself a sign of some emotions.
 
-``shapley``: KernelSHAP (Lundberg & Lee, NeurIPS 2017). ``integrated_gradients``: Sundararajan et al., ICML
+``shapley``: see ``shapley.py``. ``integrated_gradients``: Sundararajan et al., ICML
 2017, summed over each player. ``occlusion``: what the logit loses when one player alone is absent. The first
 two add up to the change of the logit between the recording and the baseline; occlusion does not, where players
-say the same thing. Computed by captum.
+say the same thing. These two are computed by captum. Who stands for what the model does not take adds nothing.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from captum.attr import FeatureAblation, IntegratedGradients, KernelShap
+from captum.attr import FeatureAblation, IntegratedGradients
 from torch import Tensor
 
 from magtfnet.explain.players import Players
+from magtfnet.explain.shapley import shapley_values
 from magtfnet.features import FeatureBatch
 from magtfnet.models import Model
 
 COALITIONS = 1024
-"""Coalitions that KernelSHAP draws."""
+"""Coalitions that are drawn for Shapley values."""
 GRADIENT_STEPS = 64
 FRAMES_AT_ONCE = 8192
 """Frames, all coalitions together, that go through the model at once."""
 SHAPLEY_LONGEST = 6_000
-"""Frames up to which KernelSHAP is computed (60 s of 10 ms); beyond them it would take minutes."""
+"""Frames up to which Shapley values are computed (60 s of 10 ms); beyond them it would take minutes."""
 LONGEST = 12_000
 """Frames up to which anything is explained (120 s)."""
 
@@ -40,12 +41,14 @@ class Attribution:
         logit: of the recording.
         baseline: the logit with every player absent.
         method: how it was computed.
+        errors: (players,), the standard errors that drawing coalitions leaves; None where nothing is drawn.
     """
 
     values: Tensor
     logit: float
     baseline: float
     method: str
+    errors: Tensor | None = None
 
     @property
     def unexplained(self) -> float:
@@ -84,6 +87,9 @@ class Game:
             "lld": of_each["lld"].expand(count, -1),  # (T, L)
             "functionals": of_each["functionals"],
         }
+        self.takes = torch.zeros(len(players), dtype=torch.bool)  # who stands for what the model takes
+        for name in model.inputs:
+            self.takes[self.player_of[name].flatten()] = True
 
     def __call__(self, present: Tensor) -> Tensor:
         """Return the logits (N,) of coalitions (N, players), 1 where a player is present and 0 where absent."""
@@ -107,22 +113,23 @@ class Game:
 
 
 def shapley(game: Game) -> Tensor:
-    """Return Shapley values (players,) by KernelSHAP; the same every time."""
-    with torch.random.fork_rng(), torch.no_grad():
-        torch.manual_seed(0)
-        values = KernelShap(game).attribute(
-            game.everyone(),
-            baselines=0.0,
-            n_samples=COALITIONS,
-            perturbations_per_eval=max(1, FRAMES_AT_ONCE // game.num_frames),
-        )[0]
-        change = game(game.everyone()) - game(torch.zeros_like(game.everyone()))
-    return _adding_up(values, float(change))
+    """Return Shapley values (players,); the same every time."""
+    return shapley_with_errors(game)[0]
 
 
-def _adding_up(values: Tensor, change: float) -> Tensor:
-    """Return the values with what sampling left unexplained shared out alike: the regression's own constraint."""
-    return values + (change - values.sum()) / len(values)
+def shapley_with_errors(game: Game) -> tuple[Tensor, Tensor]:
+    """Return Shapley values and their standard errors, each (players,)."""
+
+    def worth(present: Tensor) -> Tensor:
+        whole = torch.zeros(len(present), len(game.players))
+        whole[:, game.takes] = present
+        return game(whole)
+
+    found = torch.zeros(2, len(game.players))
+    with torch.no_grad():
+        for row, told in zip(found, shapley_values(worth, int(game.takes.sum()), COALITIONS), strict=True):
+            row[game.takes] = told.float()
+    return found[0], found[1]
 
 
 def integrated_gradients(game: Game) -> Tensor:
@@ -158,7 +165,11 @@ METHODS: dict[str, Callable[[Game], Tensor]] = {
 
 def attribute(game: Game, method: str) -> Attribution:
     """Return what every player adds, by a method of ``METHODS``."""
-    values = METHODS[method](game)
+    errors = None
+    if method == "shapley":
+        values, errors = shapley_with_errors(game)
+    else:
+        values = METHODS[method](game)
     with torch.no_grad():
         logits = game(torch.cat((game.everyone(), torch.zeros_like(game.everyone()))))
-    return Attribution(values, float(logits[0]), float(logits[1]), method)
+    return Attribution(values, float(logits[0]), float(logits[1]), method, errors)

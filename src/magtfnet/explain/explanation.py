@@ -92,6 +92,17 @@ class Explanation:
         values = self.attribution.values[self.players.num_cells :].tolist()
         return dict(zip(self.players.descriptors, values, strict=True))
 
+    def _errors(self) -> dict[str, Any] | None:
+        """Return the standard errors of cells and descriptors; None where nothing was drawn."""
+        errors = self.attribution.errors
+        if errors is None:
+            return None
+        of_descriptors = errors[self.players.num_cells :].tolist()
+        return {
+            "cells": self.players.cells(errors).tolist(),
+            "descriptors": dict(zip(self.players.descriptors, of_descriptors, strict=True)),
+        }
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain data: seconds, Hz, logits."""
         return {
@@ -104,6 +115,7 @@ class Explanation:
             "hertz": list(self.hertz),
             "cells": self.players.cells(self.attribution.values).tolist(),
             "descriptors": self.by_descriptor(),
+            "sampling_errors": self._errors(),
             "scales": dict(
                 zip(map(str, self.inside.scale_spans), self.inside.scale_weights.tolist(), strict=True)
             ),

@@ -9,6 +9,7 @@ import jinja2
 import soundfile
 
 from magtfnet.explain import figures
+from magtfnet.explain.attribution import COALITIONS
 from magtfnet.explain.explanation import Explanation
 from magtfnet.explain.inside import absence
 from magtfnet.features.lld import descriptor_unit
@@ -19,10 +20,21 @@ ENVIRONMENT = jinja2.Environment(
     loader=jinja2.PackageLoader("magtfnet.explain"), autoescape=True, undefined=jinja2.StrictUndefined
 )
 METHODS = {
-    "shapley": "Shapley values (KernelSHAP): what a player adds, averaged over all orders in which players could join",
+    "shapley": "Shapley values: what a player adds, averaged over the orders in which players could join",
     "integrated_gradients": "integrated gradients from the baseline to the recording, summed over each player",
     "occlusion": "what the logit loses when one player alone is replaced by the baseline; these do not add up",
 }
+
+
+def _method(explanation: Explanation) -> str:
+    """Say what the values are, and how far off drawing leaves them."""
+    attribution = explanation.attribution
+    said = METHODS[attribution.method]
+    if attribution.errors is None or not attribution.errors.any():
+        return said
+    typical, most = float(attribution.errors.median()), float(attribution.errors.max())
+    drawn = f"of {COALITIONS:,} drawn coalitions, which leaves a standard error of {typical:.2f}, at most {most:.2f}"
+    return f"{said}; {drawn}"
 
 
 def explanation_page(title: str, explanation: Explanation, words: Sequence[str]) -> str:
@@ -41,7 +53,7 @@ def explanation_page(title: str, explanation: Explanation, words: Sequence[str])
         title=title,
         words=words,
         probabilities=sorted(explanation.probabilities.items(), key=lambda item: -item[1]),
-        method=METHODS[explanation.attribution.method],
+        method=_method(explanation),
         overview=figures.overview(explanation),
         left=figures.LEFT,
         width=figures.RIGHT - figures.LEFT,

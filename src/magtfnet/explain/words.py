@@ -7,6 +7,8 @@ from magtfnet.explain.explanation import Explanation
 
 NOTABLE = 0.1
 """Share of all that is added or taken that a player must have to be named."""
+SURE = 2.0
+"""Standard errors that a value must be away from none to be named: its sign is not chance."""
 FEW = 3
 """How many are named where none has so much."""
 
@@ -30,7 +32,14 @@ def in_words(explanation: Explanation) -> list[str]:
     )
     named = _named(explanation)
     total = sum(abs(value) for _, value in named) or 1.0
-    largest = sorted(named, key=lambda item: -abs(item[1]))
+    errors = explanation.attribution.errors
+    sure = (
+        [True] * len(named)
+        if errors is None
+        else (explanation.attribution.values.abs() >= SURE * errors).tolist()
+    )
+    told = [item for item, is_sure in zip(named, sure, strict=True) if is_sure]
+    largest = sorted(told, key=lambda item: -abs(item[1]))
     notable = [(name, value) for name, value in largest if abs(value) >= NOTABLE * total] or largest[:FEW]
     for word, sign in (("for", 1), ("against", -1)):
         listed = [f"{name} ({value:+.2f})" for name, value in notable if sign * value > 0]
