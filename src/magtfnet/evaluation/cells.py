@@ -19,8 +19,9 @@ def how_to_read(reference: str, family: str) -> str:
     return (
         "WA and UA in percent: mean ± standard deviation over runs. Intervals and differences are of all predictions "
         "together: a paired bootstrap over utterances and runs (the seeds of a fold as one), drawn in to the two-way "
-        f"clustered standard error. p: two-sided, of the difference in WA to {reference}, no less than the exact sign "
-        f"test's over utterances, corrected by Holm's method for {family}; the intervals are not corrected."
+        "clustered standard error and, where runs are few, spread by Student's quantile. p: two-sided, of the "
+        f"difference in WA to {reference}, no less than the exact sign test's over utterances and Student's, "
+        f"corrected by Holm's method for {family}; the intervals are not corrected."
     )
 
 

@@ -9,6 +9,10 @@ standard error (Cameron, Gelbach, Miller, JBES 2011), all but those without any 
 utterances tell two models apart, many draws have none of them, and must not count as evidence. There a bootstrap
 is too sure still, so no p-value is below that of the exact sign test over utterances.
 
+Of few runs the standard error itself is little known. Where it is larger than utterances alone make it, draws are
+spread by Student's quantile over the normal one, with the degrees of freedom that Satterthwaite's approximation gives,
+about the runs less one, and no p-value is below Student's (Cameron, Miller, J. Human Resources 2015, section VI).
+
 Runs that tested the same utterances, as the seeds of a fold do, are drawn together where there are others: who speaks
 in a fold suits one of two models with every seed, so that more seeds say no more of other speakers. What a seed does
 to all folds alike is not counted then.
@@ -37,7 +41,7 @@ class Estimate:
         value: over all predictions.
         interval: 95 %, percentiles of the bootstrap; None where there is but one utterance.
         p_value: two-sided, of no difference: twice the smaller share of resamples on either side of zero, and no less
-            than the sign test's over utterances.
+            than the sign test's over utterances and Student's.
     """
 
     value: float
@@ -135,21 +139,22 @@ class _Table:
         least = _sign_test(values.sum(axis=0))
         found = []
         for value, of, error in zip(whole, draws.T, self._standard_errors(values), strict=True):
-            inside = np.where(still, 0.0, np.clip(_drawn_in(of, float(value), float(error)), *bounds))
+            spread = error.value * error.spread
+            inside = np.where(still, 0.0, np.clip(_drawn_in(of, float(value), spread), *bounds))
             low, high = np.quantile(inside, (0.025, 0.975))
-            p_value = max(_two_sided(inside), least)
+            p_value = max(_two_sided(inside), least, error.p_value(float(value)))
             found.append(Estimate(float(value), (float(low), float(high)), p_value))
         return Estimates(*found)
 
-    def _standard_errors(self, values: Floats) -> Floats:
-        """Return the two-way clustered standard errors of WA and UA, (2,)."""
+    def _standard_errors(self, values: Floats) -> "list[_Error]":
+        """Return the two-way clustered standard errors of WA and UA."""
         counts = self.tested @ self.class_of  # (runs, K)
         per_class = _quotient((values @ self.class_of).sum(axis=0), counts.sum(axis=0))  # (K,)
         of_utterance = self.class_of @ np.stack((counts.sum(axis=0), per_class), axis=1)  # (utterances, 2)
         mean = values.sum() / self.tested.sum()
         weighted = (values - mean * self.tested) / self.tested.sum()
         unweighted = (values - of_utterance[:, 1] * self.tested) / (of_utterance[:, 0] * len(per_class))
-        return np.array([_clustered(influence) for influence in (weighted, unweighted)])
+        return [_clustered(influence) for influence in (weighted, unweighted)]
 
     def _means(self, values: Floats, runs: Floats, utterances: Floats) -> Floats:
         """Return WA and UA (resamples, 2) where runs and utterances were drawn so often, (resamples, each)."""
@@ -169,14 +174,40 @@ def _widened(estimate: Estimate, wilsons: Interval) -> Estimate:
     return replace(estimate, interval=widened(estimate.interval, estimate.value, wilsons))
 
 
-def _clustered(influence: Floats) -> float:
-    """Return the standard error of a sum of influences (runs, utterances): by runs, by utterances, less by both."""
+@dataclass(frozen=True)
+class _Error:
+    """A standard error with the degrees of freedom that it was found by."""
+
+    value: float
+    freedom: float
+
+    @property
+    def spread(self) -> float:
+        """Student's quantile of a 95 % interval over the normal one."""
+        from scipy.special import ndtri, stdtrit
+
+        return float(stdtrit(self.freedom, 0.975) / ndtri(0.975))
+
+    def p_value(self, value: float) -> float:
+        """Return Student's two-sided p-value of a value whose error this is."""
+        from scipy.special import stdtr
+
+        return float(2 * stdtr(self.freedom, -abs(value) / self.value)) if self.value > 0 else 0.0
+
+
+def _clustered(influence: Floats) -> _Error:
+    """Return the error of a sum of influences (runs, utterances): by runs, by utterances, less by both."""
     by_run, by_utterance, by_both = (
         float(np.sum(np.square(sums))) for sums in (influence.sum(axis=1), influence.sum(axis=0), influence)
     )
-    runs = len(influence)
-    by_run *= runs / (runs - 1) if runs > 1 else 0.0
-    return float(np.sqrt(max(by_run + by_utterance - (by_both if runs > 1 else 0.0), by_utterance)))
+    runs, utterances = influence.shape
+    of_utterances = by_utterance**2 / (utterances - 1)
+    if runs > 1:
+        by_run *= runs / (runs - 1)
+    if runs == 1 or by_run <= by_both:
+        return _Error(float(np.sqrt(by_utterance)), utterances - 1)
+    variance = by_utterance + by_run - by_both
+    return _Error(float(np.sqrt(variance)), variance**2 / (by_run**2 / (runs - 1) + of_utterances))
 
 
 def _quotient(above: Floats, below: Floats | npt.NDArray[np.int64]) -> Floats:

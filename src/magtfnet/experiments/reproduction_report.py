@@ -47,8 +47,8 @@ PROTOCOLS = {
     SPEAKERS_APART: "nobody tested was heard in training or validation",
 }
 HOW = (
-    f"{how_to_read('the full system', 'the rows of a table; the claims are a family of their own')} With few runs an "
-    "interval is rather too narrow than too wide, and new speakers vary more than new utterances."
+    f"{how_to_read('the full system', 'the rows of a table; the claims are a family of their own')} New speakers "
+    "vary more than new utterances."
 )
 SIGNIFICANT = 0.05
 WARNING = "A rehearsal of one epoch on one split: these figures are not results and must not be quoted."
