@@ -27,9 +27,10 @@ def overview(explanation: Explanation) -> str:
     relevance = explanation.inside.frame_relevance.numpy()
     heights = (1, 3, 1) if len(relevance) else (1, 3)
     with matplotlib.rc_context(STYLE):  # type: ignore[arg-type]
-        figure = Figure(figsize=(WIDTH, 1.24 * sum(heights)))
+        height = 1.24 * sum(heights)
+        figure = Figure(figsize=(WIDTH, height))
         wave, mel, *others = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
-        figure.subplots_adjust(left=LEFT, right=RIGHT, top=0.98, bottom=0.08, hspace=0.12)
+        figure.subplots_adjust(left=LEFT, right=RIGHT, top=0.98, bottom=0.5 / height, hspace=0.12)
         samples = explanation.waveform.samples
         step = max(1, len(samples) // 4000)
         time = np.linspace(start, end, len(samples))[::step]
