@@ -2,14 +2,17 @@
 
 import itertools
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
-from magtfnet import create_model
+from magtfnet import EmotionRecognizer, create_model
 from magtfnet.explain.attribution import Game, attribute
+from magtfnet.explain.page import explanation_page
 from magtfnet.explain.players import Players
 from magtfnet.explain.shapley import shapley_values
+from magtfnet.explain.words import in_words
 from magtfnet.features import FeatureBatch
 
 
@@ -84,3 +87,17 @@ def test_who_stands_for_what_a_model_does_not_take_adds_nothing(name, method):
     found = attribute(Game(model, features(), players, 1), method)
     assert found.values[: players.num_cells].abs().max() > 0
     assert found.values[players.num_cells :].abs().max() == 0
+
+
+def test_what_is_drawn_says_so_and_names_nothing_that_may_be_chance(synthetic):
+    told = EmotionRecognizer.load().explain(next(iter(synthetic)).path)
+    errors = told.attribution.errors
+    assert errors.max() > 0
+    assert told.to_dict()["sampling_errors"]["cells"] == told.players.cells(errors).tolist()
+    assert "of 1,024 drawn coalitions, which leaves a standard error of " in explanation_page("x", told, [])
+    assert "What speaks for it most" in " ".join(in_words(told))
+    unsure = replace(told, attribution=replace(told.attribution, errors=told.attribution.values.abs()))
+    assert "most" not in " ".join(in_words(unsure))
+    by_gradients = EmotionRecognizer.load().explain(next(iter(synthetic)).path, method="occlusion")
+    assert by_gradients.to_dict()["sampling_errors"] is None
+    assert "drawn coalitions" not in explanation_page("x", by_gradients, [])
