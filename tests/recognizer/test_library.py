@@ -74,7 +74,7 @@ def test_its_card_says_what_it_is_and_is_not_for():
         "new",
         "known from training",
         "What it is not for",
-        "acted speech",
+        "acted German",
         "held out",
     ):
         assert words in bundle.card
