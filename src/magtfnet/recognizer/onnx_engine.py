@@ -15,6 +15,8 @@ from magtfnet.errors import BundleError, MagtfnetError, StorageError
 from magtfnet.labels import LabelSet
 from magtfnet.prediction import threshold
 
+onnxruntime.disable_telemetry_events()  # on Windows; elsewhere a variable says so before (``magtfnet/__init__.py``)
+
 FORMAT = "magtfnet 1"
 LONG = 30 * 16_000
 """Samples of a batch from which memory goes back behind it: ten minutes take 0.8 GiB, which would be kept."""
