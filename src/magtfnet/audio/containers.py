@@ -97,42 +97,38 @@ def unsaid_bytes(data: Bytes) -> int:
 
     So a recorder leaves it that was stopped, or a writer to a pipe. What follows is no samples where it is chunks.
     """
-    start = _data_chunk(data)
+    start = _wav_chunk(data, b"data")
     if start is None or data[start + 4 : start + 8] != bytes(4):
         return 0
-    position = start = start + 8
-    for _ in range(MOST_CHUNKS):
-        if position + 8 > len(data) or not data[position : position + 4].isalnum():
+    start = end = start + 8
+    for place, name, size in _chunks(data, start):
+        if not name.isalnum():
             break
-        (size,) = struct.unpack("<I", data[position + 4 : position + 8])
-        position += 8 + size + size % 2
-    return 0 if position == len(data) else len(data) - start
+        end = place + 8 + size + size % 2
+    return 0 if end == len(data) else len(data) - start
 
 
 def wav_codec(data: Bytes) -> int | None:
     """Return the number of a WAV's codec (RFC 2361); None where the file is none."""
-    if data[:4] != b"RIFF" or data[8:12] != b"WAVE":
-        return None
-    start = _find_chunk(data, b"fmt ")
+    start = _wav_chunk(data, b"fmt ")
     return None if start is None else int.from_bytes(data[start + 8 : start + 10], "little")
 
 
-def _data_chunk(data: Bytes) -> int | None:
-    is_wav = data[:4] == b"RIFF" and data[8:12] == b"WAVE"
-    return _find_chunk(data, b"data") if is_wav else None
+def _wav_chunk(data: Bytes, wanted: bytes) -> int | None:
+    """Return where a chunk of a WAV begins; None where there is none."""
+    if data[:4] != b"RIFF" or data[8:12] != b"WAVE":
+        return None
+    return next((place for place, name, _ in _chunks(data) if name == wanted), None)
 
 
-def _find_chunk(data: Bytes, wanted: bytes) -> int | None:
-    """Return where a chunk of a RIFF file begins."""
-    position = 12
+def _chunks(data: Bytes, position: int = 12, order: str = "<") -> Iterator[tuple[int, bytes, int]]:
+    """Yield where each chunk of a RIFF or IFF file begins, its name and the bytes that it says it has."""
     for _ in range(MOST_CHUNKS):
         if position + 8 > len(data):
-            return None
-        if data[position : position + 4] == wanted:
-            return position
-        (size,) = struct.unpack("<I", data[position + 4 : position + 8])
-        position += 8 + size + size % 2
-    return None
+            return
+        (size,) = struct.unpack(order + "I", data[position + 4 : position + 8])
+        yield position, data[position : position + 4], size
+        position += 8 + size + size % 2  # chunks are padded to even sizes
 
 
 def is_chained(data: Bytes) -> bool:
@@ -150,25 +146,19 @@ def is_chained(data: Bytes) -> bool:
 
 def _missing_in_chunks(data: Bytes, wanted: bytes, order: str) -> int:
     """Walk the chunks of a RIFF or IFF file until ``wanted``; every chunk but it must be whole as well."""
-    position, long_size = (
-        12,
-        0,
-    )  # the second is RF64's (EBU Tech 3306), whose data chunk only has a placeholder
-    for _ in range(MOST_CHUNKS):
-        if position + 8 > len(data):
-            break
-        name = data[position : position + 4]
-        (size,) = struct.unpack(order + "I", data[position + 4 : position + 8])
-        held = len(data) - position - 8
+    long_size = 0  # RF64's (EBU Tech 3306), whose data chunk only has a placeholder
+    end = 12
+    for place, name, size in _chunks(data, order=order):
+        held = len(data) - place - 8
         if name == b"ds64" and held >= 16:
-            (long_size,) = struct.unpack("<Q", data[position + 16 : position + 24])
+            (long_size,) = struct.unpack("<Q", data[place + 16 : place + 24])
         if name == wanted and data[:4] == b"RF64":
             return max(0, long_size - held)
         if name == wanted:
             return 0 if size >= PLACEHOLDER else max(0, size - held)
-        position += 8 + size + size % 2  # chunks are padded to even sizes
+        end = place + 8 + size + size % 2
     # The samples were never reached: the file ends inside or before an earlier chunk.
-    return max(1, position - len(data))
+    return max(1, end - len(data))
 
 
 def _missing_in_ogg(data: Bytes) -> int:

@@ -108,9 +108,7 @@ def open_sound(file: BinaryIO, source: Path | str) -> soundfile.SoundFile:
         AudioError: not audio.
         OSError: it cannot be read.
     """
-    data = FileBytes(file)
-    counted = _counted(data)
-    codec = wav_codec(data)
+    counted = _counted(FileBytes(file))
     file.seek(0)
     try:
         if sys.platform == "win32":  # its libraries do not share the numbers of open files
@@ -119,7 +117,7 @@ def open_sound(file: BinaryIO, source: Path | str) -> soundfile.SoundFile:
         os.lseek(descriptor, 0, os.SEEK_SET)  # Python may have read ahead of where it is
         return _as_counted(soundfile.SoundFile(descriptor, closefd=True), counted, source)
     except soundfile.LibsndfileError as error:
-        raise named_error(error, source, codec) from error
+        raise named_error(error, source, wav_codec(FileBytes(file))) from error
 
 
 def open_bytes(data: bytes, source: Path | str) -> soundfile.SoundFile:

@@ -3,7 +3,7 @@
 import csv
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from magtfnet.corpora.base import Corpus, Utterance
@@ -73,11 +73,12 @@ def _read_emobox(folder: Path, corpus: Corpus) -> list[Fold]:
             f"{folder}: neither test_fold_1.jsonl nor fold_1/*_test_fold_1.jsonl in it; expected EmoBox's folds, or "
             "name a CSV of id,fold"
         )
-    tested = [_emobox_ids(file, corpus) for file in files]
+    ours = {_plain(utterance.id): utterance.id for utterance in corpus}
+    tested = [_emobox_ids(file, ours) for file in files]
     if len(files) > 1:
         return _folds(folder, corpus, tested)
     beside = [files[0].with_name(files[0].name.replace(TESTED, part)) for part in LEARNT]
-    learnt = [id_ for file in beside if file.is_file() for id_ in _emobox_ids(file, corpus)]
+    learnt = [id_ for file in beside if file.is_file() for id_ in _emobox_ids(file, ours)]
     if not learnt:
         raise SplitError(
             f"{folder}: one fold has nothing to train on; give at least 2 folds, or put {beside[0].name} beside it"
@@ -92,9 +93,14 @@ def _emobox_files(folder: Path) -> list[Path]:
     return sorted(folder.glob("test_fold_*.jsonl"), key=lambda file: _natural(file.name))
 
 
-def _emobox_ids(file: Path, corpus: Corpus) -> list[str]:
+def _emobox_ids(file: Path, ours: Mapping[str, str]) -> list[str]:
+    """Return the ids of a file in our spelling, which ``ours`` has by the plain one.
+
+    EmoBox writes a hyphen for each underscore of some corpora's names; letters' case differs in others.
+    """
     lines = file.read_text(encoding="utf-8").splitlines()
-    return _in_our_spelling([_emobox_id(file, line) for line in lines if line.strip()], corpus)
+    ids = [_emobox_id(file, line) for line in lines if line.strip()]
+    return [ours.get(_plain(id_), id_) for id_ in ids]
 
 
 def _emobox_id(file: Path, line: str) -> str:
@@ -105,12 +111,6 @@ def _emobox_id(file: Path, line: str) -> str:
         raise SplitError(
             f"{file}: '{line[:40]}' is not a JSON object with a key; expected EmoBox's folds"
         ) from error
-
-
-def _in_our_spelling(ids: Sequence[str], corpus: Corpus) -> list[str]:
-    """EmoBox writes a hyphen for each underscore of some corpora's names; letters' case differs in others."""
-    ours = {_plain(utterance.id): utterance.id for utterance in corpus}
-    return [ours.get(_plain(id_), id_) for id_ in ids]
 
 
 def _plain(id_: str) -> str:
