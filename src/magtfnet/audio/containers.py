@@ -82,13 +82,11 @@ Bytes = bytes | FileBytes
 
 
 def missing_bytes(data: Bytes) -> int:
-    """Return how many promised bytes a WAV, AIFF or OGG file lacks; 0 where it is whole or of another kind."""
+    """Return how many promised bytes a WAV or AIFF file lacks; 0 where it is whole or of another kind."""
     if data[:4] in (b"RIFF", b"RIFX", b"RF64") and data[8:12] == b"WAVE":
         return _missing_in_chunks(data, b"data", ">" if data[:4] == b"RIFX" else "<")
     if data[:4] == b"FORM" and data[8:12] in (b"AIFF", b"AIFC"):
         return _missing_in_chunks(data, b"SSND", ">")
-    if data[:4] == b"OggS":
-        return _missing_in_ogg(data)
     return 0
 
 
@@ -131,19 +129,6 @@ def _chunks(data: Bytes, position: int = 12, order: str = "<") -> Iterator[tuple
         position += 8 + size + size % 2  # chunks are padded to even sizes
 
 
-def is_chained(data: Bytes) -> bool:
-    """Return whether an Ogg file is several behind one another (RFC 3533, section 4), as broadcasts are recorded.
-
-    Only the first would be heard.
-    """
-    ended = False
-    for flags, _ in _ogg_pages(data):
-        if ended and flags & 2:
-            return True
-        ended = ended or bool(flags & 4)
-    return False
-
-
 def _missing_in_chunks(data: Bytes, wanted: bytes, order: str) -> int:
     """Walk the chunks of a RIFF or IFF file until ``wanted``; every chunk but it must be whole as well."""
     long_size = 0  # RF64's (EBU Tech 3306), whose data chunk only has a placeholder
@@ -161,14 +146,20 @@ def _missing_in_chunks(data: Bytes, wanted: bytes, order: str) -> int:
     return max(1, end - len(data))
 
 
-def _missing_in_ogg(data: Bytes) -> int:
-    """Walk the pages; the last must be whole and carry the end-of-stream flag (RFC 3533, section 6)."""
-    ended = False
+def walk_ogg(data: Bytes) -> tuple[int, bool]:
+    """Return how many bytes an Ogg file lacks, and whether it is several behind one another, as broadcasts are kept.
+
+    The last page must be whole and carry the end-of-stream flag (RFC 3533, section 6); of a chain (section 4) only the
+    first would be heard.
+    """
+    last = over = chained = False
     for flags, missing in _ogg_pages(data):
         if missing:
-            return missing
-        ended = bool(flags & 4)
-    return 0 if ended else 1
+            return missing, chained
+        chained = chained or (over and bool(flags & 2))
+        last = bool(flags & 4)
+        over = over or last
+    return 0 if last else 1, chained
 
 
 def _ogg_pages(data: Bytes) -> Iterator[tuple[int, int]]:

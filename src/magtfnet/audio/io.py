@@ -19,9 +19,9 @@ from magtfnet.audio.containers import (
     Bytes,
     FileBytes,
     Nameless,
-    is_chained,
     missing_bytes,
     unsaid_bytes,
+    walk_ogg,
     wav_codec,
 )
 from magtfnet.audio.mpeg import FRAME, Counted, count_samples
@@ -162,7 +162,8 @@ def refuse_incomplete(data: Bytes, source: Path | str) -> None:
         raise UnreadableAudioError(
             source, "a pointer of Git LFS, not the recording", "fetch that with 'git lfs pull'"
         )
-    if data[:4] == b"OggS" and is_chained(data):
+    missing, chained = walk_ogg(data) if data[:4] == b"OggS" else (missing_bytes(data), False)
+    if chained:
         raise UnreadableAudioError(
             source, "several Ogg recordings behind one another", "make one of them: ffmpeg -i a.ogg a.wav"
         )
@@ -173,7 +174,6 @@ def refuse_incomplete(data: Bytes, source: Path | str) -> None:
             f"a header that says no samples, and {unsaid} bytes behind it",
             "write it anew: ffmpeg -i a.wav b.wav",
         )
-    missing = missing_bytes(data)
     if missing:
         raise TruncatedAudioError(
             source, f"truncated, {missing} of the bytes that its header promises are missing", "copy it again"
