@@ -8,7 +8,7 @@ import difflib
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -39,6 +39,9 @@ class Settings(BaseModel):
             raise ValueError("a boolean where a number was expected")
         return value
 
+
+Positive = Annotated[float, Field(gt=0)]
+"""A candidate of a setting that must be above 0."""
 
 S = TypeVar("S", bound=BaseModel)
 

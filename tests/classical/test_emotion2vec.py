@@ -170,6 +170,21 @@ def test_weights_that_are_not_at_hand_are_named_as_the_hub_names_them(monkeypatc
         create_classical("emotion2vec_frozen", weights=name)
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["weights/emotion2vec_base", "weights/mine/emotion2vec_base", "./emotion2vec_base", "~/emotion2vec_base"],
+)
+def test_a_folder_that_is_not_there_is_never_the_hubs_model_of_its_name(monkeypatch, tmp_path, path):
+    hub = pytest.importorskip(
+        "huggingface_hub", reason="huggingface_hub is not installed (extra 'pretrained')"
+    )
+    monkeypatch.setattr(hub, "snapshot_download", lambda *_, **__: pytest.fail("asked the hub"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "weights").mkdir()
+    with pytest.raises(ConfigError, match=f"model.weights = '{path}': no such folder"):
+        create_classical("emotion2vec_frozen", weights=path)
+
+
 def test_a_download_that_fails_says_why(monkeypatch):
     hub = pytest.importorskip(
         "huggingface_hub", reason="huggingface_hub is not installed (extra 'pretrained')"

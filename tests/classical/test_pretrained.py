@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from magtfnet import ConfigError, Waveform, load_config, protocols
 from magtfnet.classical import create_classical
+from magtfnet.classical import encoder as encoder_module
 from magtfnet.classical.encoder import RATE, PretrainedEncoder
 from magtfnet.classical.encoders import load_encoder
 from magtfnet.classical.latent_masking import LatentMasking, spans
@@ -306,7 +307,7 @@ def test_weights_that_are_not_at_hand(tmp_path, monkeypatch, checkpoints):
         ConfigError, match=r"weights of facebook/wav2vec2-base are not at hand; 'hf download facebook"
     ):
         create_classical("wav2vec2")
-    for nowhere in (str(tmp_path / "nowhere"), "/nowhere", "./nowhere", "~nobody"):
+    for nowhere in (str(tmp_path / "nowhere"), "/nowhere", "./nowhere", "~nobody", "weights/mine/wav2vec2"):
         with pytest.raises(ConfigError, match="no such folder; name the folder of a checkpoint"):
             create_classical("wav2vec2", weights=nowhere)
     (tmp_path / "empty").mkdir()
@@ -430,6 +431,87 @@ def test_weights_of_another_network_are_refused(pytorch_file):
     torch.save({name: value[:1] for name, value in weights.items()}, folder / "pytorch_model.bin")
     with pytest.raises(ConfigError, match="is no checkpoint that can be read"):
         load_encoder(str(folder), download=False)
+
+
+def test_a_whisper_that_classifies_has_no_decoder_and_is_read(checkpoints, tmp_path):
+    import transformers
+
+    plain = transformers.WhisperModel.from_pretrained(checkpoints("whisper"))
+    classifies = transformers.WhisperForAudioClassification(plain.config)
+    classifies.encoder.load_state_dict(plain.encoder.state_dict())
+    folder = shutil.copytree(checkpoints("whisper"), tmp_path / "classifies")
+    (folder / "model.safetensors").unlink()
+    classifies.save_pretrained(folder)
+    assert not any("decoder" in name for name in load_file(folder / "model.safetensors"))
+    waveform = speech(1.0)
+    with torch.no_grad():
+        found, expected = (
+            load_encoder(str(each), download=False).eval()(waveform)
+            for each in (folder, checkpoints("whisper"))
+        )
+    torch.testing.assert_close(found, expected)
+    weights = load_file(folder / "model.safetensors")
+    lost = next(name for name in weights if name.startswith("encoder.layers.1"))
+    save_file({name: value for name, value in weights.items() if name != lost}, folder / "model.safetensors",
+              metadata={"format": "pt"})  # fmt: skip
+    with pytest.raises(ConfigError, match=r"lacks 1 of the weights of its whisper, such as encoder.layers.1"):
+        load_encoder(str(folder), download=False)
+
+
+@pytest.mark.parametrize(
+    ("file", "setting", "told"),
+    [
+        (
+            "preprocessor_config.json",
+            {"sampling_rate": 8000},
+            "knows 8000 Hz by its preprocessor_config.json",
+        ),
+        ("config.json", {"add_adapter": True, "output_hidden_size": 24}, "has an adapter behind its layers"),
+    ],
+)
+def test_encoders_of_another_rate_or_with_an_adapter_are_refused(file, setting, told, checkpoints, tmp_path):
+    folder = shutil.copytree(checkpoints("wav2vec2"), tmp_path / "other")
+    described = json.loads((folder / file).read_text()) | setting
+    (folder / file).write_text(json.dumps(described))
+    with pytest.raises(ConfigError, match=told):
+        load_encoder(str(folder), download=False)
+
+
+@pytest.mark.parametrize("kind", ["wavlm", "emotion2vec"])
+def test_more_than_a_minute_goes_through_in_pieces_of_half_a_minute(kind, checkpoints, monkeypatch):
+    encoder = load_encoder(str(checkpoints(kind)), download=False).eval()
+    given, real = [], type(encoder).outputs
+    monkeypatch.setattr(
+        type(encoder), "outputs", lambda self, inputs: given.append(inputs.shape[-1]) or real(self, inputs)
+    )
+    with torch.no_grad():
+        encoder(speech(2.0))
+        monkeypatch.setattr(encoder_module, "LONGEST", 2)
+        monkeypatch.setattr(encoder_module, "PIECE", 1)
+        whole = encoder(speech(2.0))
+        pieces = encoder(speech(2.5))
+        assert given == [2 * RATE, 2 * RATE, 13_334, 13_333, 13_333]
+        samples = speech(2.5).samples.ravel()
+        parts = [
+            encoder.outputs(encoder.inputs(part)).hidden_states
+            for part in np.split(samples, (13_334, 26_667))
+        ]
+    expected = torch.stack([torch.cat(layer, dim=1)[0].mean(dim=0) for layer in zip(*parts, strict=True)])
+    torch.testing.assert_close(pieces, expected)
+    assert whole.shape == pieces.shape
+
+
+def test_task_adaptation_hears_long_recordings_in_pieces(checkpoints, monkeypatch):
+    encoder = load_encoder(str(checkpoints("wav2vec2")), download=False)
+    monkeypatch.setattr(encoder_module, "LONGEST", 1)
+    monkeypatch.setattr(encoder_module, "PIECE", 1)
+    given, real = [], type(encoder).inputs
+    monkeypatch.setattr(
+        type(encoder), "inputs", lambda self, samples: given.append(len(samples)) or real(self, samples)
+    )
+    weights = str(checkpoints("wav2vec2"))
+    go_on_pretraining(weights, encoder, [speech(2.0), speech(0.5)], epochs=1, learning_rate=1e-3, seed=0)
+    assert sorted(given) == [RATE // 2, RATE, RATE]
 
 
 def test_an_encoder_that_learnt_without_masks_gets_zeros(pytorch_file):

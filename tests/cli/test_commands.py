@@ -320,14 +320,14 @@ def test_search_a_space(cli, synthetic_root, tmp_path):
 
 def test_reproduce_says_which_model_diverged_and_exits_with_1(cli, tmp_path, monkeypatch):
     write_corpus(tmp_path / "e", "emodb", speakers=4, sentences=3, emotions=("anger", "neutral"), takes=1)
-    original = trainings.train
+    original = trainings.train_network
 
     def diverging(corpus, split, folder, config, **rest):
         if config.model.name != "magtf_net":
             raise DivergenceError("the loss became nan in epoch 1")
         return original(corpus, split, folder, config, **rest)
 
-    monkeypatch.setattr(trainings, "train", diverging)
+    monkeypatch.setattr(trainings, "train_network", diverging)
     found = cli("reproduce", "--corpus", f"emodb={tmp_path / 'e'}", "--allow-incomplete", "--tables", "5", "--quick",
                 "--no-speakers-apart", *SETTINGS, "--jobs", 1, "--out", tmp_path / "out")  # fmt: skip
     assert found.code == 1

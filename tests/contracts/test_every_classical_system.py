@@ -1,10 +1,14 @@
 """What every registered classical system must do; a new one is tested the day it is registered."""
 
+import sys
+
 import numpy as np
 import pytest
+import stub_opensmile
 
 from magtfnet import ConfigError, UnknownNameError, load_config, protocols
-from magtfnet.classical import CLASSICAL, LEARN_FROM_COPIES, create_classical
+from magtfnet.classical import CLASSICAL, LEARN_FROM_COPIES, NEED_WEIGHTS, create_classical
+from magtfnet.classical.egemaps_svm import opensmile_is_installed
 from magtfnet.experiments.preparation import part_data, prepare_training
 from magtfnet.training.batches import TrainingData
 from magtfnet.training.threads import threads
@@ -48,10 +52,17 @@ def small(name, checkpoints):
     )
 
 
+@pytest.fixture(scope="module", autouse=True)
+def opensmile():
+    """openSMILE itself where it is installed, else a stub of it."""
+    with pytest.MonkeyPatch.context() as patched:
+        if not opensmile_is_installed():
+            patched.setitem(sys.modules, "opensmile", stub_opensmile.module())
+        yield
+
+
 @pytest.fixture(scope="module", params=list(CLASSICAL))
 def fitted(request, parts, checkpoints):
-    if request.param in ("egemaps_svm", "compare_svm"):
-        pytest.importorskip("opensmile", reason="openSMILE is not installed (extra 'bench')")
     system = create_classical(request.param, **small(request.param, checkpoints))
     with threads(1):  # last bits depend on their number
         chosen = system.fit(parts["train"], parts["validation"], 3, SEED)
@@ -114,10 +125,37 @@ def test_classes_are_not_looked_at_in_prediction(fitted, parts):
     np.testing.assert_array_equal(system.predict_proba(lied), system.predict_proba(data))
 
 
+def test_what_it_began_with_is_known_and_stays(fitted, checkpoints):
+    name, system, _ = fitted
+    fresh = create_classical(name, **small(name, checkpoints))
+    assert (system.weights_digest is not None) == (name in NEED_WEIGHTS)
+    assert system.weights_digest == fresh.weights_digest, "of what it began with, not of what it learnt"
+
+
 def test_its_size_is_known(fitted):
     _, system, _ = fitted
     assert system.num_parameters > 0
     assert system.num_bytes > 100
+
+
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    [
+        ("egemaps_svm", {"penalties": (0,)}),
+        ("egemaps_svm", {"gammas": (-1,)}),
+        ("svm_decision_tree", {"penalties": (1, 0)}),
+        ("functionals_gbm", {"leaves": (1,)}),
+        ("functionals_gbm", {"learning_rates": (-0.1,)}),
+        ("functionals_kernel_ridge", {"ridges": (0,)}),
+        ("functionals_kernel_ridge", {"gammas": (0.3, -1)}),
+        ("functionals_kernel_ridge", {"sharpness": (0,)}),
+        ("dnn_elm", {"units": (0,)}),
+        ("dnn_elm", {"ridges": (-1,)}),
+    ],
+)
+def test_candidates_that_cannot_be_are_refused_before_any_work(name, setting):
+    with pytest.raises(ConfigError, match=rf"model\.{next(iter(setting))}.*greater than"):
+        create_classical(name, **setting)
 
 
 @pytest.mark.parametrize("name", list(CLASSICAL))

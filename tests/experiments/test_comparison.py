@@ -14,7 +14,7 @@ from magtfnet import Bundle, ConfigError, DivergenceError, RunDirectoryError, Un
 from magtfnet.errors import MissingExtraError
 from magtfnet.evaluation import AggregateReport, EvaluationReport
 from magtfnet.experiments import classical_run, preparation
-from magtfnet.experiments.comparison import REFERENCE, compare, default_systems
+from magtfnet.experiments.comparison import REFERENCE, compare, default_systems, missing_systems
 from magtfnet.experiments.comparison_report import report
 from magtfnet.experiments.preparation import check_settings
 from magtfnet.experiments.run_directory import RunDirectory
@@ -59,13 +59,33 @@ def test_a_classical_run_is_a_run_directory_without_a_bundle(compared):
     assert metrics["training"]["chosen"]["trees"] >= 1
 
 
-def test_going_on_trains_nothing_twice_and_may_add_systems(compared, synthetic, feature_cache, monkeypatch):
-    found, out = compared
+def test_going_on_trains_nothing_twice_and_may_add_systems(
+    compared, synthetic, feature_cache, monkeypatch, tmp_path
+):
+    found, out = compared[0], shutil.copytree(compared[1], tmp_path / "out")
     monkeypatch.setattr("magtfnet.experiments.training_run.fit", lambda *a, **k: pytest.fail("trained again"))
-    again = compare(
-        synthetic, ["functionals_gbm"], out, CONFIG, fold=0, resume=True, cache=feature_cache, jobs=1
+    made, real = [], classical_run.create_classical
+    monkeypatch.setattr(
+        classical_run, "create_classical", lambda name, **o: made.append(name) or real(name, **o)
     )
-    assert [s.report.weighted_accuracy for s in again.systems] == [s.report.weighted_accuracy for s in found]
+    again = compare(
+        synthetic,
+        ["functionals_gbm", "functionals_kernel_ridge"],
+        out,
+        CONFIG,
+        fold=0,
+        resume=True,
+        cache=feature_cache,
+        jobs=1,
+    )
+    assert [system.name for system in again.systems] == [
+        REFERENCE,
+        "functionals_gbm",
+        "functionals_kernel_ridge",
+    ]
+    assert made == ["functionals_kernel_ridge"]
+    for before, now in zip(found, again.systems, strict=False):
+        assert now.report.to_dict() == before.report.to_dict()
 
 
 def test_the_report_ranks_and_says_what_is_missing(compared, synthetic):
@@ -114,6 +134,47 @@ def test_weights_that_finished_systems_had_may_be_gone(synthetic, tmp_path, feat
     assert [system.report.to_dict() for system in again] == [system.report.to_dict() for system in found]
     with pytest.raises(ConfigError, match=f"weights of wav2vec2_frozen: '{folder}' is no folder"):
         compare(synthetic, [], tmp_path / "out", CONFIG, fold=1, resume=True, **options)
+
+
+def test_a_system_is_not_gone_on_with_by_other_weights(synthetic, tmp_path, feature_cache, checkpoints):
+    folder = shutil.copytree(checkpoints("wav2vec2"), tmp_path / "weights")
+    out, options = (
+        tmp_path / "out",
+        {"weights": {"wav2vec2_frozen": folder}, "cache": feature_cache, "jobs": 1},
+    )
+    compare(synthetic, [], out, CONFIG, fold=0, **options)
+    digest = json.loads((out / "wav2vec2_frozen" / "fold_00_seed_0" / "metrics.json").read_text())[
+        "training"
+    ]["weights"]
+    shutil.rmtree(folder)
+    shutil.copytree(checkpoints("wavlm"), folder)
+    with pytest.raises(
+        RunDirectoryError,
+        match=rf"fold_00_seed_0: wav2vec2_frozen began with pretrained weights of the digest {digest}, now ",
+    ):
+        compare(synthetic, [], out, CONFIG, resume=True, **options)
+    assert {run.name for run in (out / "wav2vec2_frozen").iterdir()} == {"fold_00_seed_0"}, "before any work"
+    shutil.rmtree(folder)
+    shutil.copytree(checkpoints("wav2vec2"), folder)
+    described = json.loads((folder / "config.json").read_text()) | {"mask_time_prob": 0.5}
+    (folder / "config.json").write_text(json.dumps(described))  # says nothing of the weights
+    compare(synthetic, [], out, CONFIG, resume=True, **options)
+
+
+def test_what_was_compared_is_not_missing():
+    compared = ["wavlm_frozen", "egemaps_svm"]
+    missing = {line.split(":")[0] for line in missing_systems(compared)}
+    assert not missing & set(compared)
+    assert {"compare_svm", "hubert_frozen"} <= missing
+
+
+def test_a_rate_that_encoders_do_not_know_is_said_before_anything_is_trained(
+    synthetic, tmp_path, checkpoints
+):
+    config = load_config(None, [*TINY, "audio.sample_rate=8000", "features.log_mel.f_max=4000"])
+    with pytest.raises(ConfigError, match=r"audio.sample_rate = 8000: these encoders know 16000 Hz"):
+        compare(synthetic, [], tmp_path / "out", config, weights={"wav2vec2_frozen": checkpoints("wav2vec2")})
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_recipe_brings_its_own_features_to_the_same_folds(synthetic, tmp_path, feature_cache):

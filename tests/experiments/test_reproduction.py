@@ -37,7 +37,7 @@ from magtfnet.experiments.reproduction import (
 )
 from magtfnet.experiments.reproduction_files import write
 from magtfnet.experiments.reproduction_report import report, verdict
-from magtfnet.experiments.training_run import train
+from magtfnet.experiments.training_run import train_network
 
 CONFIG = load_config(None, [*TINY, "training.epochs=2", "training.batch_size=8"])
 
@@ -255,9 +255,9 @@ def test_a_system_that_diverges_leaves_the_others_their_tables(
     def diverging(corpus, split, folder, config, **rest):
         if config.model.name == "cnn_channel_attention":
             raise DivergenceError("the loss became nan in epoch 1")
-        return train(corpus, split, folder, config, **rest)
+        return train_network(corpus, split, folder, config, **rest)
 
-    monkeypatch.setattr(trainings, "train", diverging)
+    monkeypatch.setattr(trainings, "train_network", diverging)
     out = tmp_path / "out"
     request = Request({"emodb": emodb}, (4,), 1, speakers_apart=False)
     result = reproduce(request, out, CONFIG, cache=feature_cache, jobs=1)

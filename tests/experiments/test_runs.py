@@ -9,6 +9,7 @@ import tomllib
 from dataclasses import replace
 
 import pytest
+import sklearn
 import torch
 
 from magtfnet import (
@@ -16,6 +17,7 @@ from magtfnet import (
     LabelError,
     RunDirectoryError,
     SplitError,
+    UnknownNameError,
     evaluate,
     load_config,
     load_corpus,
@@ -26,7 +28,7 @@ from magtfnet.corpora.synthetic import write_corpus
 from magtfnet.evaluation import EvaluationReport
 from magtfnet.experiments.cross_validation import plan, train_all
 from magtfnet.experiments.preparation import prepare_training
-from magtfnet.experiments.run_directory import RunDirectory
+from magtfnet.experiments.run_directory import RunDirectory, environment, software
 from magtfnet.experiments.trainings import PlannedRun, Training
 from magtfnet.progress import silent
 
@@ -134,6 +136,48 @@ def test_a_directory_in_the_way_is_refused(trained, synthetic, split, tiny_confi
         train(synthetic, split, tmp_path, tiny_config, resume=True)
 
 
+def test_a_directory_that_cannot_be_made_is_refused_before_any_work(
+    synthetic, split, tiny_config, tmp_path, monkeypatch
+):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(
+        "magtfnet.experiments.trainings.prepare_training", lambda *a, **k: pytest.fail("worked")
+    )
+    with pytest.raises(
+        RunDirectoryError, match=r"cannot be made, .*file is no folder that can be written to"
+    ):
+        train(synthetic, split, tmp_path / "file" / "run", tiny_config)
+    with monkeypatch.context() as patched:  # a drive of Windows that is not there
+        patched.setattr("pathlib.Path.exists", lambda path: False)
+        patched.setattr("pathlib.Path.is_dir", lambda path: False)
+        with pytest.raises(
+            RunDirectoryError, match=r"cannot be made, .* is no folder that can be written to"
+        ):
+            RunDirectory(tmp_path / "run").refuse_if_there(resume=False)
+    monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path)
+    with pytest.raises(RunDirectoryError, match=r"cannot be made, .* is no folder that can be written to"):
+        train(synthetic, split, tmp_path / "some" / "run", tiny_config)
+
+
+def test_a_classical_system_is_trained_by_the_same_name(synthetic, split, tmp_path):
+    config = load_config(None, ["model.name=functionals_kernel_ridge"])
+    run = train(synthetic, split, tmp_path / "run", config)
+    assert 0 <= run.report.weighted_accuracy <= 1
+    assert load_config(tmp_path / "run" / "config.toml").model.name == "functionals_kernel_ridge"
+    again = train(synthetic, split, tmp_path / "run", config, resume=True)
+    assert again.report.to_dict() == run.report.to_dict()
+    with pytest.raises(UnknownNameError, match="unknown model 'knn'"):
+        train(synthetic, split, tmp_path / "other", load_config(None, ["model.name=knn"]))
+    assert not (tmp_path / "other").exists()
+
+
+def test_the_environment_names_what_scores_depend_on():
+    versions = environment()["versions"]
+    assert {"torch", "numpy", "scikit-learn", "transformers", "opensmile"} <= set(versions)
+    assert versions["scikit-learn"] == sklearn.__version__
+    assert "opensmile" not in software()["versions"], "no bundle depends on it"
+
+
 @pytest.mark.parametrize("model", ["magtf_net", "functionals_kernel_ridge"])
 def test_two_processes_do_not_train_in_one_directory(
     synthetic, split, tiny_config, tmp_path, monkeypatch, model
@@ -218,6 +262,16 @@ def test_the_same_folds_file_may_be_spelt_otherwise(synthetic, tiny_config, tmp_
         RunDirectoryError, match=r"began with protocol\.file = 'folds\.csv', now 'other\.csv'"
     ):
         directory.open(other, {"seed": 0}, resume=True)
+
+
+def test_the_same_weights_may_be_spelt_otherwise(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for weights, is_new in (("weights", True), (str(tmp_path / "weights"), False)):
+        config = load_config(None, ["model.name=wav2vec2_frozen", f"model.weights={weights}"])
+        assert RunDirectory(tmp_path / "run").open(config, {}, resume=True) == is_new
+    other = load_config(None, ["model.name=wav2vec2_frozen", "model.weights=others"])
+    with pytest.raises(RunDirectoryError, match=r"began with model.weights = 'weights', now 'others'"):
+        RunDirectory(tmp_path / "run").open(other, {}, resume=True)
 
 
 def test_a_command_with_bytes_that_are_no_utf8_is_written_down(tmp_path, monkeypatch):

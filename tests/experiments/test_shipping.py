@@ -97,7 +97,7 @@ def test_a_model_that_is_solved_for_learns_from_copies_too_and_has_no_epochs(
 ):
     learnt = []
     monkeypatch.setattr(
-        "magtfnet.experiments.shipping.fit",
+        "magtfnet.experiments.training_run.fit",
         lambda model, standardizer, training, *a, **k: learnt.append(training),
     )
     config = past.config.model_copy(

@@ -11,6 +11,7 @@ from magtfnet.experiments.preparation import DevelopmentParts, part_data, prepar
 from magtfnet.experiments.training_run import learn
 from magtfnet.models.fisher_discriminant import FisherDiscriminantConfig
 from magtfnet.recognizer.bundle import build
+from magtfnet.training import fit
 from magtfnet.training.fisher_discriminant import (
     ABSENT,
     NEVER,
@@ -60,6 +61,16 @@ def test_it_learns_and_has_one_row_of_history(prepared, synthetic):
     assert 0 < row["temperature"] != 1
     assert row["train_loss"] < 1.5 * np.log(len(synthetic.labels)), "sure, but not beyond all measure"
     assert not any(value.requires_grad for value in result.best_weights.values())
+
+
+def test_what_nothing_here_solves_for_is_not_trained_in_epochs_instead(prepared, synthetic):
+    class Other(torch.nn.Module):
+        solved = True
+
+    split, store = prepared
+    data = part_data(store, split.train, synthetic.labels)
+    with pytest.raises(TypeError, match="Other is to be solved for, and nothing here knows how"):
+        fit(Other(), None, data, data, CONFIG.training, seed=0, device=torch.device("cpu"))
 
 
 def test_the_seed_decides(prepared, synthetic):

@@ -16,8 +16,11 @@ from magtfnet.classical.protocol import CLASSICAL as CLASSICAL
 from magtfnet.classical.protocol import ClassicalSystem as ClassicalSystem
 from magtfnet.classical.protocol import create_classical as create_classical
 
-LEARN_FROM_COPIES = ("functionals_kernel_ridge",)
+LEARN_FROM_COPIES = tuple(name for name in CLASSICAL if CLASSICAL[name].learns_from_copies)
 """Those that ``training.copies`` changes anything for."""
 
-NEED_WEIGHTS = (*pretrained.NAMES, "dual_tbnet_self_supervised")
+NEED_WEIGHTS = tuple(name for name in CLASSICAL if CLASSICAL[name].needs == "weights")
 """Those that need weights which nobody can train here."""
+
+NEED_OPENSMILE = tuple(name for name in CLASSICAL if CLASSICAL[name].needs == "openSMILE")
+"""Those that need a library of another licence."""

@@ -14,7 +14,7 @@ Layers, context, the kernel (radial) and the sharpness of the probabilities, whi
 """
 
 from itertools import product
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -22,7 +22,7 @@ from pydantic import Field
 from magtfnet.classical.frame_network import FrameNetwork, FrameNetworkConfig
 from magtfnet.classical.kernel_machine import KernelMachine, fit_kernel_ridge
 from magtfnet.classical.protocol import ClassicalSystem, Floats, best_of, register_classical, softmax
-from magtfnet.config import validated
+from magtfnet.config import Positive, validated
 from magtfnet.training.batches import TrainingData
 
 CONSTANT = 1e-9
@@ -42,11 +42,11 @@ class DnnElmConfig(FrameNetworkConfig):
     patience: int = Field(8, ge=1)
     representation: Literal["both", "hidden", "probabilities"] = "hidden"
     machine: Literal["kernel", "random"] = "kernel"
-    units: tuple[int, ...] = Field((60, 120, 240, 480), min_length=1)
-    gammas: tuple[float, ...] = Field(
+    units: tuple[Annotated[int, Field(ge=1)], ...] = Field((60, 120, 240, 480), min_length=1)
+    gammas: tuple[Positive, ...] = Field(
         (0.1, 0.3, 1.0), min_length=1
     )  # over the mean squared distance a feature
-    ridges: tuple[float, ...] = Field((0.1, 1.0, 10.0, 100.0), min_length=1)
+    ridges: tuple[Positive, ...] = Field((0.1, 1.0, 10.0, 100.0), min_length=1)
 
 
 class ExtremeLearningMachine:
@@ -163,7 +163,7 @@ def _probabilities(machine: Machine, vectors: Floats) -> Floats:
     return softmax(SHARPNESS * machine.scores(vectors))
 
 
-@register_classical
+@register_classical()
 def dnn_elm(**overrides: Any) -> DnnElm:
     """Build DNN-ELM."""
     return DnnElm(validated(DnnElmConfig, overrides, prefix="model."))

@@ -14,14 +14,15 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from magtfnet.classical.best_epoch import keep_best_epoch
 from magtfnet.classical.encoders import load_encoder
 from magtfnet.classical.layer_cache import FrozenLayers
-from magtfnet.classical.protocol import Best, ClassicalSystem, Floats, register_classical
+from magtfnet.classical.protocol import ClassicalSystem, Floats, register_classical
 from magtfnet.config import Settings, validated
 from magtfnet.features import FeatureBatch, Standardizer
 from magtfnet.models.baselines.dual_tbnet import dual_tbnet
 from magtfnet.training.batches import TrainingData, plan_batches
-from magtfnet.training.seeding import seeded
+from magtfnet.training.seeding import derived_seed, seeded
 
 
 class SelfSupervisedDualConfig(Settings):
@@ -58,7 +59,6 @@ class SelfSupervisedDual(ClassicalSystem):
     ) -> dict[str, Any]:
         """See ``ClassicalSystem``; the epoch of the best validation WA, then of the best likelihood, is kept."""
         ours = self._paired(training, [0]).lld.shape[-1]
-        best: Best[tuple[int, dict[str, Tensor]]] = Best(validation.targets.tolist())
         with seeded(seed):
             self.standardizer = Standardizer(self.encoder.width, ours, 1)
             self.standardizer.fit(self._paired(training, indices) for indices in self._in_order(training))
@@ -66,9 +66,9 @@ class SelfSupervisedDual(ClassicalSystem):
                 num_classes=num_classes, n_mels=self.encoder.width, num_descriptors=ours, **self.sizes
             )
             optimizer = torch.optim.Adam(self.network.parameters(), lr=self.config.learning_rate)
-            for epoch in range(1, self.config.epochs + 1):
-                self.network.train()
-                for indices in plan_batches(len(training), self.config.batch_size, seed * 10_000 + epoch):
+
+            def learn(epoch: int) -> None:
+                for indices in plan_batches(len(training), self.config.batch_size, derived_seed(seed, epoch)):
                     loss = functional.cross_entropy(
                         self._logits(training, indices),
                         training.targets[indices],
@@ -77,11 +77,14 @@ class SelfSupervisedDual(ClassicalSystem):
                     optimizer.zero_grad()
                     loss.backward()  # type: ignore[no-untyped-call]
                     optimizer.step()
-                weights = {name: value.clone() for name, value in self.network.state_dict().items()}
-                best.offer((epoch, weights), self.predict_proba(validation))
-        epoch, weights = best.candidate
-        self.network.load_state_dict(weights)
-        return {"epoch": epoch, "validation_WA": best.score[0]}
+
+            return keep_best_epoch(
+                self.network,
+                self.config.epochs,
+                learn,
+                lambda: self.predict_proba(validation),
+                validation.targets.tolist(),
+            )
 
     @torch.no_grad()
     def predict_proba(self, data: TrainingData) -> Floats:
@@ -92,6 +95,11 @@ class SelfSupervisedDual(ClassicalSystem):
             rows.update(zip(indices, self._logits(data, indices).double().softmax(dim=-1), strict=True))
         probabilities: Floats = torch.stack([rows[index] for index in range(len(data))]).numpy()
         return probabilities
+
+    @property
+    def weights_digest(self) -> str:
+        """See ``ClassicalSystem``."""
+        return self.encoder.weights_digest()
 
     @property
     def num_parameters(self) -> int:
@@ -127,7 +135,7 @@ class SelfSupervisedDual(ClassicalSystem):
         return FeatureBatch(theirs, both, ours.functionals[:, :1], ours.lengths)
 
 
-@register_classical
+@register_classical(needs="weights")
 def dual_tbnet_self_supervised(**overrides: Any) -> SelfSupervisedDual:
     """Build Dual-TBNet over wav2vec 2.0's frames and ours."""
     return SelfSupervisedDual(validated(SelfSupervisedDualConfig, overrides, prefix="model."))

@@ -7,12 +7,14 @@ only, and the package does not ship it.
 """
 
 import importlib.util
+import math
 from itertools import product
 from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
@@ -20,16 +22,19 @@ from magtfnet.classical.protocol import (
     ClassicalSystem,
     Floats,
     best_of,
-    in_all_classes,
+    probabilities_by_decision,
     register_classical,
-    softmax,
 )
-from magtfnet.config import Settings, validated
+from magtfnet.config import Positive, Settings, validated
 from magtfnet.errors import MissingExtraError
 from magtfnet.training.batches import TrainingData
 
 TERMS = "research and private use only"
 """What openSMILE's licence allows."""
+SHORTEST = 0.06
+"""Seconds of openSMILE's longest frame, that of the pitch; of less it gives no functionals."""
+LOUDEST = 32767 / 32768
+"""openSMILE is given 16 bits a sample, and what lies above full scale would come out with the other sign."""
 
 
 def opensmile_is_installed() -> bool:
@@ -42,8 +47,8 @@ class SvmConfig(Settings):
 
     feature_set: Literal["eGeMAPSv02", "ComParE_2016"] = "eGeMAPSv02"
     kernel: Literal["rbf", "linear"] = "rbf"
-    penalties: tuple[float, ...] = Field((0.3, 1.0, 3.0, 10.0, 30.0), min_length=1)
-    gammas: tuple[float, ...] = Field((0.3, 1.0, 3.0), min_length=1)  # times 1 / number of features
+    penalties: tuple[Positive, ...] = Field((0.3, 1.0, 3.0, 10.0, 30.0), min_length=1)
+    gammas: tuple[Positive, ...] = Field((0.3, 1.0, 3.0), min_length=1)  # times 1 / number of features
 
 
 class EgemapsSvm(ClassicalSystem):
@@ -72,32 +77,31 @@ class EgemapsSvm(ClassicalSystem):
         gammas = self.config.gammas if self.config.kernel == "rbf" else (1.0,)
         models = [
             make_pipeline(
+                SimpleImputer(
+                    keep_empty_features=True
+                ),  # a functional that has no value: the training part's mean
                 StandardScaler(),
                 SVC(C=penalty, gamma=gamma / vectors.shape[1], kernel=self.config.kernel, random_state=seed),
             ).fit(vectors, training.targets.numpy())
             for penalty, gamma in product(self.config.penalties, gammas)
         ]
         self.model, accuracy = best_of(
-            models, lambda model: self._probabilities(model, held_out), validation.targets.tolist()
+            models,
+            lambda model: probabilities_by_decision(model, held_out, num_classes),
+            validation.targets.tolist(),
         )
         chosen = self.model[-1]
         return {"C": chosen.C, "gamma": chosen.gamma, "validation_WA": accuracy}
 
     def predict_proba(self, data: TrainingData) -> Floats:
         """See ``ClassicalSystem``; the softmax of the decision values, which orders classes as the machine does."""
-        return self._probabilities(self.model, self._vectors(data))
+        return probabilities_by_decision(self.model, self._vectors(data), self.num_classes)
 
     @property
     def num_parameters(self) -> int:
         """Support vectors, their weights and the offsets."""
         machine = self.model[-1]
         return int(machine.support_vectors_.size + machine.dual_coef_.size + machine.intercept_.size)
-
-    def _probabilities(self, model: Pipeline, vectors: Floats) -> Floats:
-        scores = model.decision_function(vectors)
-        if scores.ndim == 1:  # two classes
-            scores = np.stack((-scores, scores), axis=1)
-        return in_all_classes(softmax(scores), model[-1].classes_, self.num_classes)
 
     def _vectors(self, data: TrainingData) -> Floats:
         """Return openSMILE's functionals, (N, 88 or 6373)."""
@@ -110,17 +114,21 @@ class EgemapsSvm(ClassicalSystem):
         rows = []
         for recording in data.recordings:
             waveform = data.store.waveform(recording)
-            rows.append(smile.process_signal(waveform.samples.ravel(), waveform.sample_rate).to_numpy()[0])
-        return np.nan_to_num(np.asarray(rows, dtype=np.float64))
+            samples = np.clip(waveform.samples.ravel(), -1, LOUDEST)
+            missing = math.ceil(SHORTEST * waveform.sample_rate) - len(samples)
+            samples = np.pad(samples, (0, max(0, missing)))
+            rows.append(smile.process_signal(samples, waveform.sample_rate).to_numpy()[0])
+        vectors = np.asarray(rows, dtype=np.float64)
+        return np.where(np.isfinite(vectors), vectors, np.nan)
 
 
-@register_classical
+@register_classical(needs="openSMILE")
 def egemaps_svm(**overrides: Any) -> EgemapsSvm:
     """Build eGeMAPS functionals with an SVM."""
     return EgemapsSvm(validated(SvmConfig, overrides, prefix="model."))
 
 
-@register_classical
+@register_classical(needs="openSMILE")
 def compare_svm(**overrides: Any) -> EgemapsSvm:
     """Build ComParE 2016 functionals (Schuller et al., Interspeech 2016) with a linear SVM."""
     given = {

@@ -5,6 +5,7 @@ same names does as well.
 """
 
 import argparse
+import re
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -25,6 +26,8 @@ from magtfnet.errors import ConfigError, MissingExtraError
 np_scalar = np.float64(0).__reduce__()[0]
 WRAPPERS = ("model", "state_dict", "model_state_dict")
 """Where frameworks put the weights within what they save."""
+NAME = re.compile(r"((emotion2vec|iic)/)?emotion2vec_\w+")
+"""Of one of the published checkpoints on the hub, or in FunASR."""
 FILES = ("*.safetensors", "*.pt", "*.pth")
 HARMLESS: list[Any] = [
     argparse.Namespace,
@@ -95,7 +98,7 @@ def is_emotion2vec(weights: str) -> bool:
     """Whether weights are this network's: a folder without a configuration of ``transformers``, or one of its names."""
     if Path(weights).is_dir():
         return not (Path(weights) / "config.json").exists() and _files_in(Path(weights)) != []
-    return not Path(weights).is_absolute() and Path(weights).name.startswith("emotion2vec_")
+    return NAME.fullmatch(weights) is not None
 
 
 def _from_hub(weights: str, download: bool) -> Path:

@@ -1,6 +1,6 @@
 """What an encoder of waveforms offers a system: the mean over time of its layers.
 
-Utterances go through one at a time: no padding, no mask, and the memory of one.
+Utterances go through one at a time: no padding, no mask, and the memory of one; where nothing learns, of a minute.
 """
 
 import hashlib
@@ -19,10 +19,14 @@ from magtfnet.classical.latent_masking import LatentMasking
 from magtfnet.errors import ConfigError
 
 RATE = 16_000
-VERSION = 1
+VERSION = 2
 """Of what is made of a recording here; a change of the code that changes that raises it."""
 SHORTEST = 640
 """Samples that the convolutions of every encoder here can make a frame of; shorter recordings are filled up."""
+LONGEST = 60
+"""Seconds that go through at once: attention takes memory by their square, ten minutes a hundred gigabytes."""
+PIECE = 30
+"""Seconds at most of the equal pieces of what is longer."""
 
 
 def another_rate(sample_rate: int) -> ConfigError:
@@ -73,8 +77,12 @@ class PretrainedEncoder(nn.Module, ABC):
         """In training, mask the frames that the Transformer is given; Whisper and emotion2vec stay without masks."""
 
     def pieces(self, samples: npt.NDArray[np.float32]) -> list[tuple[npt.NDArray[np.float32], int | None]]:
-        """Return what goes through at once, and how many frames of it are real; None: all."""
-        return [(samples, None)]
+        """Return what goes through at once, and how many frames of it are real; None: all.
+
+        Up to a minute goes through as a whole; what is longer in equal pieces, which do not hear each other.
+        """
+        count = 1 if len(samples) <= LONGEST * RATE else -(-len(samples) // (PIECE * RATE))
+        return [(piece, None) for piece in np.array_split(samples, count)]
 
     def forward(self, waveform: Waveform) -> Tensor:
         """Return the mean over time of every layer's output, (layers, D); ``waveform`` is mono at 16 kHz.
@@ -111,8 +119,12 @@ class PretrainedEncoder(nn.Module, ABC):
 
     def fingerprint(self) -> str:
         """Return a digest of all that an output depends on, by which it can be kept."""
-        described = json.dumps([VERSION, self.architecture, self.preparation])
-        digest = hashlib.blake2b(described.encode(), digest_size=16)
+        told = json.dumps([VERSION, self.architecture, self.preparation, self.weights_digest()])
+        return hashlib.blake2b(told.encode(), digest_size=16).hexdigest()
+
+    def weights_digest(self) -> str:
+        """Return a digest of the weights alone, whatever code or settings make of them."""
+        digest = hashlib.blake2b(digest_size=16)
         for name, value in sorted(self.network.state_dict().items()):
             digest.update(name.encode())
             digest.update(value.detach().cpu().contiguous().numpy().tobytes())

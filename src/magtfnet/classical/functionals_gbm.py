@@ -5,22 +5,22 @@ descriptor make the vector; learning rate, size and number of trees are chosen b
 """
 
 from itertools import product
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from magtfnet.classical.protocol import Best, ClassicalSystem, Floats, in_all_classes, register_classical
 from magtfnet.classical.utterance_vectors import utterance_vectors
-from magtfnet.config import Settings, validated
+from magtfnet.config import Positive, Settings, validated
 from magtfnet.training.batches import TrainingData
 
 
 class BoostingConfig(Settings):
     """What is tried; the most trees of each."""
 
-    learning_rates: tuple[float, ...] = Field((0.03, 0.1), min_length=1)
-    leaves: tuple[int, ...] = Field((4, 8), min_length=1)
+    learning_rates: tuple[Positive, ...] = Field((0.03, 0.1), min_length=1)
+    leaves: tuple[Annotated[int, Field(ge=2)], ...] = Field((4, 8), min_length=1)
     trees: int = Field(150, ge=1)
     smallest_leaf: int = Field(5, ge=1)  # scikit-learn's 20 leaves nothing to split in small corpora
 
@@ -73,7 +73,7 @@ class FunctionalsGBM(ClassicalSystem):
         return 2 * sum(len(tree.nodes) for stage in self.model._predictors for tree in stage)
 
 
-@register_classical
+@register_classical()
 def functionals_gbm(**overrides: Any) -> FunctionalsGBM:
     """Build boosted trees over our functionals."""
     return FunctionalsGBM(validated(BoostingConfig, overrides, prefix="model."))

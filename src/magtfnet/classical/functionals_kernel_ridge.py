@@ -14,16 +14,16 @@ from pydantic import Field
 
 from magtfnet.classical.kernel_machine import KernelMachine, fit_kernel_ridge
 from magtfnet.classical.protocol import Best, ClassicalSystem, Floats, register_classical, softmax
-from magtfnet.config import Settings, validated
+from magtfnet.config import Positive, Settings, validated
 from magtfnet.training.batches import TrainingData
 
 
 class KernelRidgeConfig(Settings):
     """What is tried."""
 
-    ridges: tuple[float, ...] = Field((0.03, 0.1, 0.3), min_length=1)
-    gammas: tuple[float, ...] = Field((0.3, 1.0), min_length=1)  # over the mean squared distance a feature
-    sharpness: tuple[float, ...] = Field((2.0, 4.0, 8.0), min_length=1)
+    ridges: tuple[Positive, ...] = Field((0.03, 0.1, 0.3), min_length=1)
+    gammas: tuple[Positive, ...] = Field((0.3, 1.0), min_length=1)  # over the mean squared distance a feature
+    sharpness: tuple[Positive, ...] = Field((2.0, 4.0, 8.0), min_length=1)
 
 
 class FunctionalsKernelRidge(ClassicalSystem):
@@ -78,7 +78,7 @@ def functionals_of(data: TrainingData) -> Floats:
     return np.stack([row for row in rows if row is not None])
 
 
-@register_classical
+@register_classical(learns_from_copies=True)
 def functionals_kernel_ridge(**overrides: Any) -> FunctionalsKernelRidge:
     """Build kernel ridge regression over the front end's functionals."""
     return FunctionalsKernelRidge(validated(KernelRidgeConfig, overrides, prefix="model."))

@@ -15,6 +15,7 @@ from magtfnet.audio import Waveform
 from magtfnet.classical.encoder import RATE, PretrainedEncoder, another_rate
 from magtfnet.errors import ConfigError
 from magtfnet.training.batches import plan_batches
+from magtfnet.training.seeding import derived_seed
 
 SHARE = 0.065
 """Of frames at which a masked span starts."""
@@ -73,12 +74,12 @@ def go_on_pretraining(
     task.config.mask_feature_prob = 0.0  # such masks would come from NumPy's global generator
     optimizer = torch.optim.Adam(task.parameters(), lr=learning_rate)
     generator = np.random.default_rng(seed)
+    speech = [piece for waveform in waveforms for piece, _ in encoder.pieces(waveform.samples.ravel())]
     for epoch in range(epochs):
-        for indices in plan_batches(len(waveforms), BATCH, seed * 10_000 + epoch):
+        for indices in plan_batches(len(speech), BATCH, derived_seed(seed, epoch)):
             optimizer.zero_grad()
             for index in indices:
-                samples = waveforms[index].samples.ravel()
-                inputs = encoder.inputs(samples)
+                inputs = encoder.inputs(speech[index])
                 frames = int(task._get_feat_extract_output_lengths(torch.tensor(inputs.shape[1])))
                 if frames <= SPAN:
                     continue

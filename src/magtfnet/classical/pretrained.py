@@ -21,15 +21,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from magtfnet.audio import Waveform
+from magtfnet.classical.best_epoch import keep_best_epoch
 from magtfnet.classical.encoder import PretrainedEncoder
 from magtfnet.classical.encoders import load_encoder
 from magtfnet.classical.latent_masking import LatentMasking
 from magtfnet.classical.layer_cache import FrozenLayers
 from magtfnet.classical.masked_prediction import go_on_pretraining, refuse_other_encoders
-from magtfnet.classical.protocol import Best, ClassicalSystem, Floats, register_classical
+from magtfnet.classical.protocol import ClassicalSystem, Floats, register_classical
 from magtfnet.config import Settings, validated
 from magtfnet.training.batches import TrainingData, plan_batches
-from magtfnet.training.seeding import seeded
+from magtfnet.training.seeding import derived_seed, seeded
 
 
 class PretrainedConfig(Settings):
@@ -105,23 +106,31 @@ class Frozen(ClassicalSystem):
         layers, held_out = (
             self.kept.of(data.store).layers(data.recordings) for data in (training, validation)
         )
-        best: Best[tuple[int, dict[str, Tensor]]] = Best(validation.targets.tolist())
         with seeded(seed):
             sizes = layers.shape[1], self.encoder.width, self.config.hidden, num_classes, self.config.dropout
             self.head = LayerSum(*sizes)
             optimizer = torch.optim.Adam(self.head.parameters(), lr=self.config.learning_rate)
-            for epoch in range(1, self.config.epochs + 1):
-                self.head.train()
-                for indices in plan_batches(len(layers), self.config.batch_size, seed * 10_000 + epoch):
+
+            def learn(epoch: int) -> None:
+                for indices in plan_batches(len(layers), self.config.batch_size, derived_seed(seed, epoch)):
                     _step(optimizer, self.head(layers[indices]), training.targets[indices])
-                best.offer((epoch, _copy(self.head)), _probabilities(self.head, held_out))
-        epoch, weights = best.candidate
-        self.head.load_state_dict(weights)
-        return {"epoch": epoch, "validation_WA": best.score[0]}
+
+            return keep_best_epoch(
+                self.head,
+                self.config.epochs,
+                learn,
+                lambda: _probabilities(self.head, held_out),
+                validation.targets.tolist(),
+            )
 
     def predict_proba(self, data: TrainingData) -> Floats:
         """See ``ClassicalSystem``."""
         return _probabilities(self.head, self.kept.of(data.store).layers(data.recordings))
+
+    @property
+    def weights_digest(self) -> str:
+        """See ``ClassicalSystem``."""
+        return self.encoder.weights_digest()
 
     @property
     def num_parameters(self) -> int:
@@ -157,7 +166,6 @@ class FineTuned(ClassicalSystem):
         if self.learnt:  # from another training part, which may hold what is tested now
             self.encoder = self._load()
         self.learnt = True
-        best: Best[tuple[int, dict[str, Tensor]]] = Best(validation.targets.tolist())
         with seeded(seed):
             if self.config.mode == "task_adapted":
                 waveforms = list(_waveforms(training))
@@ -175,22 +183,27 @@ class FineTuned(ClassicalSystem):
             learning = [part for part in self.network.parameters() if part.requires_grad]
             optimizer = torch.optim.Adam(learning, lr=self.config.learning_rate)
             weights = rarity(training.targets, num_classes)[training.targets]
-            for epoch in range(1, self.config.epochs + 1):
-                self.network.train()
-                for indices in plan_batches(len(training), self.config.batch_size, seed * 10_000 + epoch):
+
+            def learn(epoch: int) -> None:
+                for indices in plan_batches(len(training), self.config.batch_size, derived_seed(seed, epoch)):
                     optimizer.zero_grad()
                     for waveform, index in zip(_waveforms(training, indices), indices, strict=True):
                         loss = functional.cross_entropy(self._logits(waveform), training.targets[index][None])
                         (loss * weights[index] / weights[indices].sum()).backward()  # type: ignore[no-untyped-call]
                     optimizer.step()
-                best.offer((epoch, _copy(self.network)), self.predict_proba(validation))
-        epoch, kept = best.candidate
-        self.network.load_state_dict(kept)
-        return {"epoch": epoch, "validation_WA": best.score[0]}
+
+            return keep_best_epoch(
+                self.network,
+                self.config.epochs,
+                learn,
+                lambda: self.predict_proba(validation),
+                validation.targets.tolist(),
+            )
 
     def _load(self) -> PretrainedEncoder:
         encoder = load_encoder(self.config.weights, download=self.config.download)
         encoder.mask_latents(self.config.masking)
+        self._began_with = encoder.weights_digest()  # it learns
         return encoder
 
     @torch.no_grad()
@@ -199,6 +212,11 @@ class FineTuned(ClassicalSystem):
         self.network.eval()
         logits = [self._logits(waveform) for waveform in _waveforms(data)]
         return torch.cat(logits).double().softmax(dim=-1).numpy()
+
+    @property
+    def weights_digest(self) -> str:
+        """See ``ClassicalSystem``."""
+        return self._began_with
 
     @property
     def num_parameters(self) -> int:
@@ -233,10 +251,6 @@ def _step(optimizer: torch.optim.Optimizer, logits: Tensor, targets: Tensor) -> 
     optimizer.step()
 
 
-def _copy(module: nn.Module) -> dict[str, Tensor]:
-    return {name: value.detach().clone() for name, value in module.state_dict().items()}
-
-
 @torch.no_grad()
 def _probabilities(head: nn.Module, layers: Tensor) -> Floats:
     head.eval()
@@ -252,58 +266,43 @@ def _build(given: dict[str, Any], overrides: dict[str, Any]) -> ClassicalSystem:
 FINE_TUNING = {"learning_rate": 5e-5, "batch_size": 16, "epochs": 20}
 
 
-@register_classical
+@register_classical(needs="weights")
 def wav2vec2(**overrides: Any) -> ClassicalSystem:
     """Build wav2vec 2.0 base, vanilla fine-tuning."""
     return _build({"weights": "facebook/wav2vec2-base", "mode": "fine_tuned", **FINE_TUNING}, overrides)
 
 
-@register_classical
+@register_classical(needs="weights")
 def wav2vec2_task_adapted(**overrides: Any) -> ClassicalSystem:
     """Build wav2vec 2.0 base, pretrained further on the training part's speech, then fine-tuned."""
     return _build({"weights": "facebook/wav2vec2-base", "mode": "task_adapted", **FINE_TUNING}, overrides)
 
 
-@register_classical
+@register_classical(needs="weights")
 def wav2vec2_frozen(**overrides: Any) -> ClassicalSystem:
     """Build wav2vec 2.0 base, frozen."""
     return _build({"weights": "facebook/wav2vec2-base"}, overrides)
 
 
-@register_classical
+@register_classical(needs="weights")
 def hubert_frozen(**overrides: Any) -> ClassicalSystem:
     """Build HuBERT large, frozen."""
     return _build({"weights": "facebook/hubert-large-ll60k"}, overrides)
 
 
-@register_classical
+@register_classical(needs="weights")
 def wavlm_frozen(**overrides: Any) -> ClassicalSystem:
     """Build WavLM large, frozen."""
     return _build({"weights": "microsoft/wavlm-large"}, overrides)
 
 
-@register_classical
+@register_classical(needs="weights")
 def whisper_frozen(**overrides: Any) -> ClassicalSystem:
     """Build the encoder of Whisper large v3, frozen."""
     return _build({"weights": "openai/whisper-large-v3"}, overrides)
 
 
-@register_classical
+@register_classical(needs="weights")
 def emotion2vec_frozen(**overrides: Any) -> ClassicalSystem:
     """Build emotion2vec base, frozen."""
     return _build({"weights": "emotion2vec/emotion2vec_base"}, overrides)
-
-
-NAMES = tuple(
-    builder.__name__
-    for builder in (
-        wav2vec2,
-        wav2vec2_task_adapted,
-        wav2vec2_frozen,
-        hubert_frozen,
-        wavlm_frozen,
-        whisper_frozen,
-        emotion2vec_frozen,
-    )
-)
-"""The systems that need weights."""

@@ -3,7 +3,8 @@
 import pickle
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Generic, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -28,11 +29,30 @@ class ClassicalSystem(ABC):
     def fit(
         self, training: TrainingData, validation: TrainingData, num_classes: int, seed: int
     ) -> dict[str, Any]:
-        """Learn, and return what was chosen on validation data, as plain data."""
+        """Learn, and return what was chosen on validation data, as plain data.
+
+        Args:
+            training: what is learnt from; ``copies()`` are its recordings changed, for a system that learns from them.
+            validation: what chooses.
+            num_classes: K; a class may be absent from either part.
+            seed: of all that is drawn.
+
+        Returns:
+            the settings chosen, by their names, and under ``validation_WA`` the share of ``validation`` that the chosen
+            ones name rightly, 0 to 1.
+
+        Raises:
+            DivergenceError: nothing that was learnt gives numbers.
+        """
 
     @abstractmethod
     def predict_proba(self, data: TrainingData) -> Floats:
         """Return probabilities (N, K) of the utterances in their order; their classes are not looked at."""
+
+    @property
+    def weights_digest(self) -> str | None:
+        """A digest of the pretrained weights that it begins with; None where it begins with none."""
+        return None
 
     @property
     @abstractmethod
@@ -45,12 +65,38 @@ class ClassicalSystem(ABC):
         return len(pickle.dumps(self))
 
 
-CLASSICAL: Registry[Callable[..., ClassicalSystem]] = Registry("classical system")
+Builder = Callable[..., ClassicalSystem]
+Need = Literal["weights", "openSMILE"]
 
 
-def register_classical(builder: Callable[..., ClassicalSystem]) -> Callable[..., ClassicalSystem]:
-    """Register a builder under its own name; it takes overrides of the system's configuration."""
-    return CLASSICAL.add(builder.__name__, builder)
+@dataclass(frozen=True)
+class Registered:
+    """A system's builder, and what is known of it before it is built.
+
+    Args:
+        build: takes overrides of the system's configuration.
+        needs: what the user has to bring, the weights of an encoder or a library; None for nothing.
+        learns_from_copies: ``training.copies`` changes what it learns.
+    """
+
+    build: Builder
+    needs: Need | None
+    learns_from_copies: bool
+
+
+CLASSICAL: Registry[Registered] = Registry("classical system")
+
+
+def register_classical(
+    *, needs: Need | None = None, learns_from_copies: bool = False
+) -> Callable[[Builder], Builder]:
+    """Return what registers a builder under its own name; see ``Registered``."""
+
+    def register(builder: Builder) -> Builder:
+        CLASSICAL.add(builder.__name__, Registered(builder, needs, learns_from_copies))
+        return builder
+
+    return register
 
 
 def create_classical(name: str, **overrides: Any) -> ClassicalSystem:
@@ -60,7 +106,7 @@ def create_classical(name: str, **overrides: Any) -> ClassicalSystem:
         UnknownNameError: no such system.
         ConfigError: an unknown key or a refused value.
     """
-    return CLASSICAL[name](**overrides)
+    return CLASSICAL[name].build(**overrides)
 
 
 class Best(Generic[Candidate]):
@@ -128,3 +174,11 @@ def in_all_classes(probabilities: Floats, classes: Sequence[int], num_classes: i
     whole = np.zeros((len(probabilities), num_classes))
     whole[:, list(classes)] = probabilities
     return whole
+
+
+def probabilities_by_decision(machine: Any, vectors: Floats, num_classes: int) -> Floats:
+    """Return (N, K): the softmax of a machine's decision values, one a class (of two classes it gives one value)."""
+    decided = machine.decision_function(vectors)
+    if decided.ndim == 1:  # two classes
+        decided = np.stack((-decided, decided), axis=1)
+    return in_all_classes(softmax(decided), machine.classes_, num_classes)

@@ -23,9 +23,15 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from magtfnet.classical.frame_network import FrameNetwork, FrameNetworkConfig
-from magtfnet.classical.protocol import Best, ClassicalSystem, Floats, register_classical, softmax
+from magtfnet.classical.protocol import (
+    Best,
+    ClassicalSystem,
+    Floats,
+    probabilities_by_decision,
+    register_classical,
+)
 from magtfnet.classical.utterance_vectors import STATISTICS, utterance_vectors
-from magtfnet.config import validated
+from magtfnet.config import Positive, validated
 from magtfnet.evaluation.metrics import confusion_matrix
 from magtfnet.features.functionals import functionals
 from magtfnet.training.batches import TrainingData
@@ -38,7 +44,7 @@ class SvmTreeConfig(FrameNetworkConfig):
     population: int = Field(12, ge=2)
     generations: int = Field(8, ge=1)
     mutation: float = Field(0.1, gt=0)
-    penalties: tuple[float, ...] = Field((1.0, 10.0), min_length=1)
+    penalties: tuple[Positive, ...] = Field((1.0, 10.0), min_length=1)
 
 
 @dataclass(frozen=True)
@@ -131,11 +137,7 @@ class SvmDecisionTree(ClassicalSystem):
             own: Best[float] = Best(truth)
             for penalty in self.config.penalties:
                 machine = SVC(C=penalty).fit(self._fused(kinds, weight), targets)
-                scores = np.zeros((len(truth), self.num_classes))
-                decided = machine.decision_function(self._fused(held_out, weight))
-                if decided.ndim == 1:
-                    decided = np.stack((-decided, decided), axis=1)
-                scores[:, machine.classes_] = softmax(decided)
+                scores = probabilities_by_decision(machine, self._fused(held_out, weight), self.num_classes)
                 own.offer(weight, scores)
                 best.offer((weight, penalty, scores), scores)
             return own.score
@@ -211,7 +213,7 @@ def part(classes: tuple[int, ...], confused: Floats) -> tuple[tuple[int, ...], t
     return groups[0], groups[1]
 
 
-@register_classical
+@register_classical()
 def svm_decision_tree(**overrides: Any) -> SvmDecisionTree:
     """Build the tree of SVMs over acoustic and deep features."""
     return SvmDecisionTree(validated(SvmTreeConfig, overrides, prefix="model."))

@@ -69,7 +69,20 @@ class TransformersEncoder(PretrainedEncoder):
             raise ConfigError(
                 f"model.weights = '{weights}' is no encoder of speech that is known here, found {kind}"
             )
+        known = getattr(prepare, "sampling_rate", None)
+        if known != RATE:
+            raise ConfigError(
+                f"model.weights = '{weights}' knows {known} Hz by its preprocessor_config.json, expected {RATE}; take "
+                "an encoder of that rate"
+            )
+        if getattr(found.config, "add_adapter", False):
+            raise ConfigError(
+                f"model.weights = '{weights}' has an adapter behind its layers (add_adapter in its config.json), which "
+                "is not known here; take the checkpoint that it was made from"
+            )
         lacking = {name.removeprefix(f"{found.base_model_prefix}.") for name in told["missing_keys"]}
+        if is_whisper:  # a checkpoint that classifies has no decoder, and none is asked for
+            lacking = {name for name in lacking if name.startswith("encoder.")}
         if unknown := lacking - {MASKED}:  # they would be random
             raise ConfigError(
                 f"model.weights = '{weights}' lacks {len(unknown)} of the weights of its {kind}, such as "

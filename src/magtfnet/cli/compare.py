@@ -102,7 +102,8 @@ def compare(
             jobs=jobs,
             announce=TerminalAnnounce(progress),
         )
-    missing = comparison.missing_systems(systems, checkpoints) if models is None else []
+    tried = [*(system.name for system in found.systems), *found.diverged]
+    missing = comparison.missing_systems(tried) if models is None else []
     missing += found.diverged.values()
     for line in missing:
         say(f"left out: {line}")

@@ -2,4 +2,4 @@
 
 from magtfnet.experiments.scoring import evaluate as evaluate
 from magtfnet.experiments.training_run import TrainedRun as TrainedRun
-from magtfnet.experiments.training_run import train as train
+from magtfnet.experiments.trainings import train as train

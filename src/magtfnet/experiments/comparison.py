@@ -2,11 +2,11 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from magtfnet.classical import CLASSICAL, NEED_WEIGHTS
+from magtfnet.classical import CLASSICAL, NEED_OPENSMILE, NEED_WEIGHTS
 from magtfnet.classical.egemaps_svm import TERMS, opensmile_is_installed
 from magtfnet.config import ExperimentConfig, ModelConfig
 from magtfnet.corpora import Corpus
@@ -29,7 +29,6 @@ from magtfnet.models.cost import count_parameters
 from magtfnet.recognizer import EmotionRecognizer
 
 REFERENCE = "magtf_net"
-NEED_OPENSMILE = ("egemaps_svm", "compare_svm")
 TIMED = 10
 """Test utterances whose prediction is timed."""
 
@@ -83,16 +82,16 @@ def default_systems() -> list[str]:
     return systems + (list(NEED_OPENSMILE) if opensmile_is_installed() else [])
 
 
-def missing_systems(systems: Sequence[str], weights: Mapping[str, Path]) -> list[str]:
-    """Return which known systems are neither among ``systems`` nor given weights, and what they need."""
+def missing_systems(compared: Container[str]) -> list[str]:
+    """Return which known systems are not among those compared for want of something, and what they need."""
     return [
         f"{name}: openSMILE is not installed; pip install 'magtfnet[bench]' brings it; its licence allows {TERMS}"
         for name in NEED_OPENSMILE
-        if name not in systems
+        if name not in compared
     ] + [
         f"{name}: needs weights; --weights {name}=DIR names their folder"
         for name in NEED_WEIGHTS
-        if name not in weights
+        if name not in compared
     ]
 
 
@@ -260,7 +259,7 @@ def measured(name: str, runs: Sequence[TrainedRun], corpus: Corpus) -> Compared:
         )
     bundle = runs[0].bundle
     parameters = count_parameters(bundle.model)
-    kept = sum(file.stat().st_size for file in (runs[0].folder / "bundle").iterdir())
+    kept = sum(file.stat().st_size for file in RunDirectory(runs[0].folder).bundle.iterdir())
     recognizer = EmotionRecognizer(bundle)
     tested = [corpus[row.id] for row in runs[0].report.rows[:TIMED]]
     recognizer.predict(tested[0].read())  # the first sets everything up

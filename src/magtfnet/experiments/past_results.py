@@ -77,9 +77,8 @@ class PastResults:
         runs = self.reports.runs
         if set(self.temperatures) != set(runs):
             return None
-        reports = [before_temperature(runs[name], self.temperatures[name]) for name in runs]
-        return EvaluationReport(
-            self.reports.pooled.classes, tuple(row for report in reports for row in report.rows)
+        return EvaluationReport.pooled(
+            [before_temperature(run, self.temperatures[name]) for name, run in runs.items()]
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from magtfnet.classical import CLASSICAL, LEARN_FROM_COPIES, create_classical
+from magtfnet.classical import CLASSICAL, LEARN_FROM_COPIES, NEED_WEIGHTS, create_classical
+from magtfnet.classical.encoder import RATE, another_rate
 from magtfnet.config import ExperimentConfig, ModelConfig
 from magtfnet.corpora import Corpus, Split, Utterance
 from magtfnet.errors import ConfigError, UnknownNameError
@@ -70,6 +71,8 @@ def check_settings(config: ExperimentConfig, num_classes: int) -> None:
     choose_device(config.training.device)
     name = config.model.name
     if name in CLASSICAL:
+        if name in NEED_WEIGHTS and config.audio.sample_rate != RATE:
+            raise another_rate(config.audio.sample_rate)
         create_classical(name, **config.model.overrides)
         if config.training.copies and not learns_from_copies(name):
             raise ConfigError(
@@ -89,13 +92,13 @@ class DevelopmentParts:
     Args:
         store: has the features of both parts.
         train: what is learnt from.
-        validation: what selects.
+        validation: what selects; None where nothing is held out.
         labels: the classes.
     """
 
     store: FeatureStore
     train: Sequence[Utterance]
-    validation: Sequence[Utterance]
+    validation: Sequence[Utterance] | None
     labels: LabelSet
 
 

@@ -9,6 +9,7 @@ folder that has the pooled files. ``metrics.json`` is written last: where it is,
 import csv
 import io
 import json
+import os
 import platform
 import shutil
 import sys
@@ -26,8 +27,11 @@ from magtfnet.errors import ConfigError, DivergenceError, RunDirectoryError
 from magtfnet.writing import whole_folder, write_whole
 
 LIBRARIES = ("magtfnet", "torch", "numpy", "soundfile", "soxr")
+"""That every score depends on; a bundle names their versions."""
+OF_CLASSICAL = ("scipy", "scikit-learn", "transformers", "opensmile")
+"""That scores of classical systems depend on besides."""
 LOCK = ".lock"
-PATHS = ("protocol.file",)
+PATHS = ("protocol.file", "model.weights")
 """Settings that may be spelt otherwise when a run is gone on with."""
 
 
@@ -73,13 +77,11 @@ class RunDirectory:
         """Refuse a directory that is in the way, before any work is done.
 
         Raises:
-            RunDirectoryError: it exists and is not to be resumed, or is no run directory.
+            RunDirectoryError: it exists and is not to be resumed, is no run directory, or cannot be made.
         """
-        if not self.path.exists():
-            return
-        if not self.path.is_dir():
+        if self.path.exists() and not self.path.is_dir():
             raise RunDirectoryError(f"{self.path}: a file, not a folder; choose another folder")
-        if any(self.path.iterdir()):
+        if self.path.exists() and any(self.path.iterdir()):
             if not resume:
                 raise RunDirectoryError(
                     f"{self.path}: is there already; go on with --resume, or choose another folder"
@@ -88,6 +90,13 @@ class RunDirectory:
                 raise RunDirectoryError(
                     f"{self.path}: not a run directory, no config.toml; choose another folder"
                 )
+            return
+        above = self.path.absolute().parents
+        there = next((folder for folder in above if folder.exists()), above[-1])
+        if not there.is_dir() or not os.access(there, os.W_OK):
+            raise RunDirectoryError(
+                f"{self.path}: cannot be made, {there} is no folder that can be written to; choose another folder"
+            )
 
     def open(self, config: ExperimentConfig, facts: Mapping[str, Any], *, resume: bool) -> bool:
         """Make the directory with its configuration, or check that what is resumed is the same experiment.
@@ -210,14 +219,23 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
+def software() -> dict[str, Any]:
+    """Return the versions that a bundle names."""
+    return {
+        "python": platform.python_version(),
+        "versions": {name: _version(name) for name in LIBRARIES},
+    }
+
+
 def environment() -> dict[str, Any]:
     """Return versions and platform: what beside the settings may change a number."""
     import torch
 
+    used = software()
     return {
-        "python": platform.python_version(),
+        "python": used["python"],
         "platform": platform.platform(),
-        "versions": {name: _version(name) for name in LIBRARIES},
+        "versions": used["versions"] | {name: _version(name) for name in OF_CLASSICAL},
         "threads": torch.get_num_threads(),
         "command": " ".join(["magtfnet", *sys.argv[1:]]).encode(errors="replace").decode(),
     }

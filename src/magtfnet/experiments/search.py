@@ -194,7 +194,9 @@ def search(
         "corpus": corpus.name,
         "utterances": len(corpus),
         "classes": list(corpus.labels.classes),
-        "development_parts": fingerprint({"train": parts.train, "validation": parts.validation}, parts.store),
+        "development_parts": fingerprint(
+            {"train": parts.train, "validation": parts.validation or ()}, parts.store
+        ),
         "search": json.loads(json.dumps(wanted.facts())),
     }
     directory.open(config, facts, resume=resume)

@@ -17,14 +17,14 @@ from magtfnet.corpora import Corpus
 from magtfnet.deploy import export
 from magtfnet.errors import RunDirectoryError
 from magtfnet.experiments.past_results import PastResults, fixed_epochs
-from magtfnet.experiments.preparation import part_data, prepare_training
-from magtfnet.experiments.run_directory import environment
+from magtfnet.experiments.preparation import DevelopmentParts, prepare_training
+from magtfnet.experiments.run_directory import software
 from magtfnet.experiments.shipped_card import shipped_card
+from magtfnet.experiments.training_run import learn
 from magtfnet.features.store import default_cache
 from magtfnet.prediction import UNSURE_BELOW, threshold
 from magtfnet.progress import Progress, silent
 from magtfnet.recognizer.bundle import Bundle, build
-from magtfnet.training import fit
 from magtfnet.training.seeding import seeded
 from magtfnet.training.trainer import OnEpoch
 
@@ -61,15 +61,11 @@ def ship(
     store = prepare_training(corpus, corpus, config, cache=cache or default_cache(), progress=progress)
     with seeded(seed):
         model, standardizer = build(len(corpus.labels), config.audio, config.features, config.model)
-    training = part_data(store, list(corpus), corpus.labels, config.training.copies)
-    if config.features.standardize:
-        standardizer.fit(training.batch(piece)[0] for piece in training.in_order())
-    fit(
+    learn(
         model,
         standardizer,
-        training,
-        None,
-        config.training,
+        DevelopmentParts(store, list(corpus), None, corpus.labels),
+        config,
         seed=seed,
         # The same weights again on any machine with the same threads, as far as may be.
         device=torch.device("cpu"),
@@ -87,7 +83,7 @@ def ship(
 
 def _provenance(corpus: Corpus, config: TrainingConfig, seed: int) -> dict[str, Any]:
     """Return what the model was made of and by."""
-    known = environment()
+    known = software()
     return {
         "corpus": corpus.name,
         **({} if corpus.part is None else {"part": corpus.part}),
@@ -99,7 +95,7 @@ def _provenance(corpus: Corpus, config: TrainingConfig, seed: int) -> dict[str, 
         "epochs": config.epochs,
         "seed": seed,
         "precision": config.precision,
-        "threads": known["threads"],
+        "threads": torch.get_num_threads(),
         "versions": known["versions"],
         "python": known["python"],
     }

@@ -1,9 +1,8 @@
-"""One training: a corpus, a split, a configuration and a seed in; a run directory out."""
+"""One training of a network: a corpus, a split, a configuration and a seed in; a run directory out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -14,11 +13,10 @@ from magtfnet.evaluation import EvaluationReport
 from magtfnet.experiments.preparation import (
     DevelopmentParts,
     part_data,
-    prepare_training,
     run_facts,
     run_name,
 )
-from magtfnet.experiments.run_directory import RunDirectory, environment
+from magtfnet.experiments.run_directory import RunDirectory, software
 from magtfnet.experiments.run_results import write_results
 from magtfnet.experiments.scoring import score
 from magtfnet.features import FeatureStore, Standardizer
@@ -52,47 +50,23 @@ class TrainedRun:
     @property
     def bundle(self) -> Bundle:
         """The trained model, read from the run directory."""
-        return Bundle.load(self.folder / "bundle")
+        return Bundle.load(RunDirectory(self.folder).bundle)
 
 
-def train(
+def train_network(
     corpus: Corpus,
     split: Split,
     run_dir: str | Path,
-    config: ExperimentConfig = ExperimentConfig(),
+    config: ExperimentConfig,
     *,
-    seed: int = 0,
-    resume: bool = False,
-    store: FeatureStore | None = None,
-    cache: Path | None = None,
-    on_epoch: OnEpoch = lambda row: None,
-    progress: Progress = silent,
+    seed: int,
+    resume: bool,
+    store: FeatureStore,
+    on_epoch: OnEpoch,
+    progress: Progress,
 ) -> TrainedRun:
-    """Train on a split's training part, select on its validation part, then score its test part once.
-
-    Args:
-        corpus: what the split is of.
-        split: who is trained on, selects and is tested.
-        run_dir: the run directory, which must not exist unless ``resume``.
-        config: the experiment.
-        seed: of initial weights, order and dropout.
-        resume: go on with an unfinished run of the same settings; a finished one is read.
-        store: what ``prepare_training`` returned, where several trainings share it.
-        cache: where features are kept, without a store; ``default_cache()`` where not given.
-        on_epoch: told each epoch's row.
-        progress: told batches and features.
-
-    Raises:
-        RunDirectoryError: the directory is in the way, began with other settings, or another process is at work there.
-        ConfigError: the model refuses its configuration, or the device is not there.
-        AudioError: a recording that cannot be used.
-        DivergenceError: the loss is no longer a number.
-    """
+    """Train a network of the registry on a split; see ``train`` for arguments and errors."""
     directory = RunDirectory(run_dir)
-    directory.refuse_if_there(resume=resume)
-    if store is None:
-        utterances = [utterance for part in split.parts().values() for utterance in part]
-        store = prepare_training(corpus, utterances, config, cache=cache, progress=progress)
     with seeded(seed):
         model, standardizer = build(len(corpus.labels), config.audio, config.features, config.model)
     device = torch.device("cpu") if model.solved else choose_device(config.training.device)
@@ -126,7 +100,7 @@ def train(
             config.audio,
             config.features,
             config.model,
-            provenance=facts | {"licence": corpus.info.licence, "device": device.type, **_versions()},
+            provenance=facts | {"licence": corpus.info.licence, "device": device.type, **software()},
         )
         report = score(EmotionRecognizer(bundle), store, split.test, name)
         write_results(directory, corpus, split, bundle, result, report)
@@ -149,11 +123,12 @@ def learn(
     training = part_data(parts.store, parts.train, parts.labels, config.training.copies)
     if config.features.standardize:
         standardizer.fit(training.batch(piece)[0] for piece in training.in_order())
+    selects = None if parts.validation is None else part_data(parts.store, parts.validation, parts.labels)
     return fit(
         model,
         standardizer,
         training,
-        part_data(parts.store, parts.validation, parts.labels),
+        selects,
         config.training,
         seed=seed,
         device=device,
@@ -176,8 +151,3 @@ def finished_run(name: str, directory: RunDirectory) -> TrainedRun:
         raise RunDirectoryError(
             f"{directory.path}: damaged ({error}); remove it to have it trained again, or choose another folder"
         ) from error
-
-
-def _versions() -> dict[str, Any]:
-    known = environment()
-    return {"python": known["python"], "versions": known["versions"]}

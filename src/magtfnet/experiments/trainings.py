@@ -6,14 +6,15 @@ from pathlib import Path
 
 import torch
 
-from magtfnet.classical import CLASSICAL
+from magtfnet.classical import CLASSICAL, NEED_WEIGHTS, create_classical
 from magtfnet.config import ExperimentConfig
 from magtfnet.cores import cores
 from magtfnet.corpora import Corpus, Split
 from magtfnet.errors import DivergenceError, RunDirectoryError
 from magtfnet.experiments.classical_run import train_classical
-from magtfnet.experiments.preparation import learns_in_epochs, run_name
-from magtfnet.experiments.training_run import TrainedRun, train
+from magtfnet.experiments.preparation import learns_in_epochs, prepare_training, run_name
+from magtfnet.experiments.run_directory import RunDirectory
+from magtfnet.experiments.training_run import TrainedRun, train_network
 from magtfnet.experiments.workers import Tell, Workers, best_workers, share_cores, side_by_side
 from magtfnet.features import FeatureStore
 from magtfnet.progress import Progress, silent
@@ -66,7 +67,7 @@ class Training:
                 resume=self.resume,
                 store=self.store,
             )
-        return train(
+        return train_network(
             self.corpus,
             self.run.split,
             self.folder,
@@ -82,6 +83,49 @@ class Training:
         """Train in a worker: tell None at the start, then each epoch's row."""
         tell(None)
         return self.do(tell, silent)
+
+
+def train(
+    corpus: Corpus,
+    split: Split,
+    run_dir: str | Path,
+    config: ExperimentConfig = ExperimentConfig(),
+    *,
+    seed: int = 0,
+    resume: bool = False,
+    store: FeatureStore | None = None,
+    cache: Path | None = None,
+    on_epoch: OnEpoch = lambda row: None,
+    progress: Progress = silent,
+) -> TrainedRun:
+    """Train on a split's training part, select on its validation part, then score its test part once.
+
+    Args:
+        corpus: what the split is of.
+        split: who is trained on, selects and is tested.
+        run_dir: the run directory, which must not exist unless ``resume``.
+        config: the experiment; its model is a network or a classical system.
+        seed: of initial weights, order and dropout.
+        resume: go on with an unfinished run of the same settings; a finished one is read.
+        store: what ``prepare_training`` returned, where several trainings share it.
+        cache: where features are kept, without a store; ``default_cache()`` where not given.
+        on_epoch: told each epoch's row; a classical system has none.
+        progress: told batches and features.
+
+    Raises:
+        RunDirectoryError: the directory is in the way, began with other settings, or another process is at work there.
+        UnknownNameError: no such model or classical system.
+        ConfigError: the model refuses its configuration, or the device is not there.
+        MissingExtraError: the system needs a library that is not installed.
+        AudioError: a recording that cannot be used.
+        DivergenceError: the loss is no longer a number.
+    """
+    RunDirectory(run_dir).refuse_if_there(resume=resume)
+    if store is None:
+        utterances = [utterance for part in split.parts().values() for utterance in part]
+        store = prepare_training(corpus, utterances, config, cache=cache, progress=progress)
+    training = Training(corpus, PlannedRun(split, seed), Path(run_dir), config, resume, store)
+    return training.do(on_epoch, progress)
 
 
 class Announce:
@@ -146,7 +190,9 @@ def do_all(trainings: Sequence[Training], workers: Workers, announce: Announce) 
     Raises:
         MagtfnetError: as ``train``.
         WorkerError: a process was killed.
+        RunDirectoryError: what is finished of a system began with other pretrained weights than are there now.
     """
+    _refuse_mixed_weights(trainings)
     if workers.processes > 1:
         announce.workers(workers)
         done = dict(_side_by_side(trainings, workers, announce))
@@ -156,13 +202,39 @@ def do_all(trainings: Sequence[Training], workers: Workers, announce: Announce) 
     return [done[number] for number in range(len(trainings))]
 
 
+def _refuse_mixed_weights(trainings: Sequence[Training]) -> None:
+    """Refuse to go on with a pretrained system whose finished runs began with other weights than are there now.
+
+    Raises:
+        RunDirectoryError: there is one; its table would be of two systems.
+    """
+    finished: dict[str, dict[str, Path]] = {}
+    left: dict[str, Training] = {}
+    for training in trainings:
+        name, directory = training.config.model.name, RunDirectory(training.folder)
+        if name not in NEED_WEIGHTS:
+            continue
+        if not directory.complete:
+            left[name] = training
+        elif began_with := directory.read_metrics().get("training", {}).get("weights"):
+            finished.setdefault(name, {})[began_with] = training.folder
+    for name in finished.keys() & left.keys():
+        now = create_classical(name, **left[name].config.model.overrides).weights_digest
+        for began_with, folder in finished[name].items():
+            if began_with != now:
+                raise RunDirectoryError(
+                    f"{folder}: {name} began with pretrained weights of the digest {began_with}, now {now}; resume "
+                    "with the same weights, or choose another folder"
+                )
+
+
 def do_all_but_diverging(
     trainings: Sequence[Training], workers: Workers, announce: Announce, *, needed: str
 ) -> tuple[list[tuple[Training, TrainedRun]], dict[str, str]]:
     """Do all trainings but those of systems that diverge, whose runs that came to their end are kept on the disk.
 
     Args:
-        trainings: that are to be done; one that is done is read.
+        trainings: that are to be done, with ``resume``; one that is done is read.
         workers: how they share the machine.
         announce: told what happens.
         needed: the system with which the others are compared.

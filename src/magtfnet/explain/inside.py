@@ -95,16 +95,6 @@ def look_inside(model: Model, features: FeatureBatch) -> Inside:
     return Inside(**found)
 
 
-def require(model: Model, part: str) -> None:
-    """Refuse a model without a part of ``PARTS``.
-
-    Raises:
-        ExplainError: it has none; the message says which models do.
-    """
-    if _only(model, PARTS[part]) is None:
-        raise ExplainError(absence(part))
-
-
 def absence(part: str) -> str:
     """Say that a model has no such part, and which registered models have it."""
     with torch.random.fork_rng():  # building a model draws its weights

@@ -79,6 +79,8 @@ def fit(
 ) -> FitResult:
     """Train a model; on return it holds the weights of the best epoch by validation WA.
 
+    A model that is solved for has no epochs: its history is one row, the device is the CPU, and nothing is written.
+
     Args:
         model: fresh, or anything where ``checkpoint`` exists, which then decides.
         standardizer: fitted on the training part.
@@ -94,9 +96,12 @@ def fit(
     Raises:
         DivergenceError: the loss is no longer a number.
         RunDirectoryError: the checkpoint is damaged.
+        TypeError: a model that is to be solved for, of a kind that nothing here solves for.
     """
     if isinstance(model, FisherDiscriminant):
         return _solved(model, standardizer, training, validation, config, seed, on_epoch, progress)
+    if model.solved:  # epochs would train it, and its card would call it a closed form
+        raise TypeError(f"{type(model).__name__} is to be solved for, and nothing here knows how")
     model.to(device)
     standardizer.to(device)
     recorded = can_be_recorded(model, training, device)
