@@ -7,7 +7,7 @@ import pytest
 
 from magtfnet.errors import RunDirectoryError
 from magtfnet.evaluation import EvaluationReport, ScoredUtterance
-from magtfnet.evaluation.paired import difference, holm
+from magtfnet.evaluation.paired import difference, holm, scores
 from magtfnet.evaluation.wording import percent_range, signed
 from magtfnet.experiments.finished_runs import document, read_finished, table
 
@@ -69,6 +69,15 @@ def test_the_table_has_the_differences_to_the_first_corrected_together(tmp_path)
         "p",
     ]
     assert len(columns) == len(rows[0])
+    of_all = {row[0]: [float(row[place].split(" (")[0]) for place in (2, 4)] for row in rows}
+    for row in rows:  # an interval stands beside what it is of, and so does a difference
+        for place, each in zip(
+            (2, 4), (scores(reports[row[0]]).weighted, scores(reports[row[0]]).unweighted), strict=True
+        ):
+            assert row[place] == f"{100 * each.value:.2f} ({percent_range(each.interval)})"
+        if row[0] != "reference":
+            apart = [ours - theirs for ours, theirs in zip(of_all[row[0]], of_all["reference"], strict=True)]
+            assert [float(row[5]), float(row[7])] == pytest.approx(apart, abs=0.011)
     means = [reports[row[0]].weighted_accuracy.mean for row in rows]
     assert means == sorted(means, reverse=True)
     found = {name: difference(reports[name], reports["reference"]) for name in ("better", "alike")}

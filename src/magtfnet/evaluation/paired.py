@@ -146,7 +146,7 @@ class _Table:
             found.append(Estimate(float(value), (float(low), float(high)), p_value))
         return Estimates(*found)
 
-    def _standard_errors(self, values: Floats) -> "list[_Error]":
+    def _standard_errors(self, values: Floats) -> "list[_StandardError]":
         """Return the two-way clustered standard errors of WA and UA."""
         counts = self.tested @ self.class_of  # (runs, K)
         per_class = _quotient((values @ self.class_of).sum(axis=0), counts.sum(axis=0))  # (K,)
@@ -175,7 +175,7 @@ def _widened(estimate: Estimate, wilsons: Interval) -> Estimate:
 
 
 @dataclass(frozen=True)
-class _Error:
+class _StandardError:
     """A standard error with the degrees of freedom that it was found by."""
 
     value: float
@@ -195,7 +195,7 @@ class _Error:
         return float(2 * stdtr(self.freedom, -abs(value) / self.value)) if self.value > 0 else 0.0
 
 
-def _clustered(influence: Floats) -> _Error:
+def _clustered(influence: Floats) -> _StandardError:
     """Return the error of a sum of influences (runs, utterances): by runs, by utterances, less by both."""
     by_run, by_utterance, by_both = (
         float(np.sum(np.square(sums))) for sums in (influence.sum(axis=1), influence.sum(axis=0), influence)
@@ -205,9 +205,9 @@ def _clustered(influence: Floats) -> _Error:
     if runs > 1:
         by_run *= runs / (runs - 1)
     if runs == 1 or by_run <= by_both:
-        return _Error(float(np.sqrt(by_utterance)), utterances - 1)
+        return _StandardError(float(np.sqrt(by_utterance)), utterances - 1)
     variance = by_utterance + by_run - by_both
-    return _Error(float(np.sqrt(variance)), variance**2 / (by_run**2 / (runs - 1) + of_utterances))
+    return _StandardError(float(np.sqrt(variance)), variance**2 / (by_run**2 / (runs - 1) + of_utterances))
 
 
 def _quotient(above: Floats, below: Floats | npt.NDArray[np.int64]) -> Floats:
