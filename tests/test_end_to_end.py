@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 from tiny_model import TINY
@@ -26,6 +27,8 @@ def test_a_killed_training_goes_on_to_the_same_weights(synthetic_root, tmp_path,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        # a shell that starts the tests in the background has them ignore it, and what they start too
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     ) as process:
         for line in process.stderr:
             if line.startswith("epoch   2"):
