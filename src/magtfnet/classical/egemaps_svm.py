@@ -77,9 +77,8 @@ class EgemapsSvm(ClassicalSystem):
         gammas = self.config.gammas if self.config.kernel == "rbf" else (1.0,)
         models = [
             make_pipeline(
-                SimpleImputer(
-                    keep_empty_features=True
-                ),  # a functional that has no value: the training part's mean
+                # a functional that has no value gets the training part's mean
+                SimpleImputer(keep_empty_features=True),
                 StandardScaler(),
                 SVC(C=penalty, gamma=gamma / vectors.shape[1], kernel=self.config.kernel, random_state=seed),
             ).fit(vectors, training.targets.numpy())

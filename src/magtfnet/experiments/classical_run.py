@@ -73,7 +73,7 @@ def train_classical(
         history = [{"epoch": 1, "validation_WA": float(chosen["validation_WA"]), "seconds": seconds}]
         cost = {
             "chosen": chosen,
-            **({} if system.weights_digest is None else {"weights": system.weights_digest}),
+            "weights": system.weights_digest,
             "seconds": seconds,
             "cpu_seconds": cpu_seconds,
             "peak_memory_mib": peak_memory_mib(),
